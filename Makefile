@@ -1,0 +1,57 @@
+# Everything a user or developer runs. `make help` lists it.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+UV_VERSION := 0.13.9
+# Downloads live outside the checkout, so that the second clone on a machine downloads nothing.
+export ORDEROPS_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/orderops
+PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
+UV := $(ORDEROPS_CACHE)/uv-$(UV_VERSION)/bin/uv
+BIN := .venv/bin
+READY := .venv/.ready
+ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(READY) ## own environment in .venv, from the lock file
+
+$(UV):
+	@test -n "$(PYTHON)" || { echo "orderops needs Python 3.11 or newer; found none. Install it, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks the venv module. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Fetching uv $(UV_VERSION), which builds the environment"
+	@"$(PYTHON)" -m venv "$(ORDEROPS_CACHE)/uv-$(UV_VERSION)"
+	@"$(ORDEROPS_CACHE)/uv-$(UV_VERSION)/bin/pip" install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+# From the cache when it is all there, else from the registry.
+$(READY): requirements-dev.lock pyproject.toml | $(UV)
+	@test -n "$(PYTHON)" || { echo "orderops needs Python 3.11 or newer; found none. Install it, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(UV) venv --quiet --python "$(PYTHON)" --no-python-downloads .venv
+	@VIRTUAL_ENV=.venv $(UV) pip sync --quiet --offline --require-hashes requirements-dev.lock 2>/dev/null \
+		|| VIRTUAL_ENV=.venv $(UV) pip sync --require-hashes requirements-dev.lock
+	@VIRTUAL_ENV=.venv $(UV) pip install --quiet --offline --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: demo
+demo: setup ## real orders through the real engine, with a table at the end (ARGS="--help")
+	@$(BIN)/orderops demo $(ARGS)
+
+.PHONY: test
+test: setup ## every test, the engine tests on a real broker included (ARGS="-k address")
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: setup ## ruff, mypy strict, import contracts, bpmnlint
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: lock
+lock: $(UV) ## pin every dependency anew
+	@$(UV) pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --custom-compile-command "make lock" --output-file requirements.lock
+	@$(UV) pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --custom-compile-command "make lock" --output-file requirements-dev.lock

@@ -1,0 +1,1 @@
+"""What the processes need from outside: one Protocol per system, with its values. Standard library only."""

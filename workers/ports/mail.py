@@ -1,0 +1,38 @@
+"""Mail to customers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail to render and send. `key` is its idempotency key."""
+
+    key: str
+    to: str
+    template: str
+    """Name of the template, for instance fulfillment_ask_for_address."""
+    values: Mapping[str, str]
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentMail:
+    """A mail handed over, under the mail service's own number."""
+
+    id: str
+    key: str
+
+
+class Mailer(Protocol):
+    """Raises Unavailable when surely nothing was sent, OutcomeUnknown when it may have been, NeedsHuman for an
+    address no mail can reach."""
+
+    async def send(self, mail: Mail) -> SentMail:
+        """Send once per key."""
+        ...
+
+    async def find(self, key: str) -> SentMail | None:
+        """The mail sent under this key, or None."""
+        ...

@@ -1,0 +1,48 @@
+"""The shop where the customer ordered and paid."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from workers.ports.values import Address, Money, OrderLine
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as the shop has it now."""
+
+    id: str
+    number: str
+    email: str
+    created_at: datetime
+    financial_status: str
+    """The shop's own word: paid, partially_refunded, refunded, voided, …"""
+    cancelled_at: datetime | None
+    total: Money
+    lines: tuple[OrderLine, ...]
+    shipping_address: Address
+
+    @property
+    def open(self) -> bool:
+        """Whether the customer still wants it and has paid for it."""
+        return self.cancelled_at is None and self.financial_status not in {"refunded", "voided"}
+
+
+class Shop(Protocol):
+    """What we ask of the shop.
+
+    Every method raises Unavailable or RateLimited when the shop surely did nothing, OutcomeUnknown when it may
+    have acted, NeedsHuman when the order does not exist.
+    """
+
+    async def get_order(self, order_id: str) -> Order:
+        """The order as it is now."""
+        ...
+
+    async def update_shipping_address(self, order_id: str, address: Address) -> None:
+        """Replace the shipping address; natural idempotency: the same address twice is the same."""
+        ...
+
+    async def tag_order(self, order_id: str, tag: str) -> None:
+        """Put a tag on the order; natural idempotency: a tag is there or not."""
+        ...

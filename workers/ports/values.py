@@ -1,0 +1,36 @@
+"""Values that several ports share."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in integer minor units (cents) of an ISO 4217 currency; never a float."""
+
+    minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A postal address as the customer gave it; empty strings where nothing was given."""
+
+    name: str
+    street: str
+    street2: str
+    city: str
+    region: str
+    postcode: str
+    country: str
+    """ISO 3166 alpha-2 code, or what the customer wrote when it is none."""
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """So many of one article, at the price the customer paid for one."""
+
+    sku: str
+    title: str
+    quantity: int
+    unit_price: Money

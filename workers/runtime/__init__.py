@@ -1,0 +1,1 @@
+"""Technique shared by all processes: settings, wiring, worker host, relay, deployment, command line."""

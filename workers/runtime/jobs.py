@@ -1,0 +1,67 @@
+"""How a process module says what it offers: jobs, messages, error codes. Pure data, no engine in it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+Handler = Callable[..., Awaitable[Any]]
+
+
+class MessagePayload(BaseModel):
+    """Base of every message's variables: validated, frozen, and nothing unknown gets through."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job type and the bound method that does it.
+
+    The variables fetched are the handler's parameters; they are validated by their annotations before the call.
+    The result, a frozen dataclass or None, becomes the job's variables.
+    """
+
+    type: str
+    handler: Handler
+    timeout: timedelta = timedelta(seconds=60)
+    """Above the slowest adapter's limit; the host extends it while the handler works."""
+    max_running: int = 32
+    """Most handlers of this type at once in one worker process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message the process waits for, or starts by."""
+
+    name: StrEnum
+    payload: type[MessagePayload]
+    correlation_key: str
+    """Name of the payload field whose value is the correlation key."""
+    time_to_live: timedelta
+    """How long the engine buffers it until somebody waits for it."""
+    starts: bool = False
+    correlates_only: frozenset[str] = frozenset()
+    """Payload fields used for correlation alone and not handed to the instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Everything a process module registers; compared with its diagram before a worker starts."""
+
+    id: str
+    jobs: tuple[Job, ...]
+    messages: tuple[Message, ...]
+    errors: type[StrEnum]
+
+    def message(self, name: str) -> Message | None:
+        """The message called `name`, or None."""
+        return next((message for message in self.messages if message.name == name), None)
+
+    @property
+    def start_message(self) -> Message:
+        """The message that starts an instance."""
+        return next(message for message in self.messages if message.starts)

@@ -1,0 +1,67 @@
+"""Settings: read once from the environment (ORDEROPS_…), validated, frozen. Messages name keys, never values."""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from workers.runtime.errors import UserError
+
+
+class Settings(BaseSettings):
+    """One value object for api, workers and commands; `orderops up` sets all of it for what it starts."""
+
+    model_config = SettingsConfigDict(env_prefix="ORDEROPS_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: PostgresDsn
+    """PostgreSQL, as postgresql+psycopg://…"""
+    database_pool: int = Field(20, ge=1, le=500)
+    """Most connections one process opens for the case file; the mocked outside world has as many of its own."""
+    zeebe_grpc: str = "127.0.0.1:26500"
+    """host:port of the gateway's gRPC side."""
+    zeebe_rest: str = "http://127.0.0.1:8080"
+    """Address of the gateway's REST side (user tasks)."""
+    zeebe_management: str = "http://127.0.0.1:9600"
+    """Management address of the first broker (health, and the clock when it is controlled)."""
+    api_host: str = "127.0.0.1"
+    """Interface the api listens on."""
+    api_port: int = Field(8000, ge=1, le=65535)
+    """Port the api listens on."""
+    public_url: str = "http://127.0.0.1:8000"
+    """What customers' links begin with."""
+    shopify_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Webhook secrets, newest first, comma separated; two are valid during a rotation."""
+    api_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Bearer tokens of API callers, comma separated."""
+    link_secret: SecretStr
+    """Signs the links in customers' mails."""
+    records_user: str = "zeebe"
+    """User name the engine's exporter logs in with."""
+    records_password: SecretStr
+    """Password the engine's exporter logs in with."""
+    data: Path = Path("../shared/data")
+    """Folder with real orders to try and test on."""
+    log_format: str = Field("console", pattern="^(console|json)$")
+    """console for people, json for machines."""
+
+    @field_validator("shopify_secrets", "api_tokens", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+
+@cache
+def load_settings() -> Settings:
+    """The settings of this process; raises UserError naming every key that is missing or wrong."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # its values come from the environment
+    except ValidationError as error:
+        keys = sorted({f"ORDEROPS_{str(item['loc'][0]).upper()}" for item in error.errors()})
+        raise UserError(
+            f"These settings are missing or wrong: {', '.join(keys)}.",
+            hint="`orderops up` sets them for a local stack; docs/reference/settings.md says what each is.",
+        ) from None
