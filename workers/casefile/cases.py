@@ -1,0 +1,82 @@
+"""The case file of an order: state, money, and what happened when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from workers.casefile.db import Database
+from workers.casefile.models import Case, TimelineEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One sentence of a case's timeline. `key` is its identity within the case: written twice, it stands once."""
+
+    case_id: str
+    key: str
+    kind: str
+    sentence: str
+    facts: Mapping[str, Any]
+
+
+async def write_entry(connection: AsyncConnection | AsyncSession, entry: Entry) -> None:
+    """Add an entry in the caller's transaction. Idempotent by case and key."""
+    await connection.execute(
+        insert(TimelineEntry)
+        .values(
+            case_id=entry.case_id,
+            key=entry.key,
+            kind=entry.kind,
+            sentence=entry.sentence,
+            facts=dict(entry.facts),
+        )
+        .on_conflict_do_nothing(index_elements=[TimelineEntry.case_id, TimelineEntry.key])
+    )
+
+
+async def set_cost(connection: AsyncConnection | AsyncSession, case_id: str, cost_minor: int) -> None:
+    """Write what the goods cost, in the caller's transaction. The same cost twice is the same."""
+    await connection.execute(update(Case).where(Case.id == case_id).values(cost_minor=cost_minor))
+
+
+class Cases:
+    """Opens cases and writes their timelines, each call in a transaction of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def describe(
+        self, case_id: str, *, process: str, order_number: str, currency: str, total_minor: int
+    ) -> None:
+        """Open the case if the record stream has not, and note what the shop says of the order. Idempotent."""
+        facts = {"order_number": order_number, "currency": currency, "total_minor": total_minor}
+        async with self._database.transaction() as session:
+            await session.execute(
+                insert(Case)
+                .values(id=case_id, process=process, **facts)
+                .on_conflict_do_update(index_elements=[Case.id], set_=facts)
+            )
+
+    async def write(self, entry: Entry) -> None:
+        """Add an entry to a timeline. Idempotent by case and key."""
+        async with self._database.transaction() as session:
+            await write_entry(session, entry)
+
+    async def get(self, case_id: str) -> Case | None:
+        """The case, or None."""
+        async with self._database.sessions() as session:
+            return await session.get(Case, case_id)
+
+    async def timeline(self, case_id: str) -> list[TimelineEntry]:
+        """The case's timeline, oldest first."""
+        async with self._database.sessions() as session:
+            rows = await session.scalars(
+                select(TimelineEntry)
+                .where(TimelineEntry.case_id == case_id)
+                .order_by(TimelineEntry.happened_at, TimelineEntry.id)
+            )
+            return list(rows)

@@ -1,0 +1,204 @@
+"""The effect journal: whatever changes the outside world happens once, however often its job runs.
+
+    intent recorded → provider called with our key → result recorded → job completed
+
+A worker killed between any two of these leaves a row that the next attempt settles: `done` is answered from the
+row; `intended` and `unknown` are settled by asking the provider, never by trying blindly again. A session-level
+advisory lock, held from before the intent until after the result, keeps two workers with the same job from being
+at one effect together; it dies with its connection, so a killed worker blocks nobody.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+from sqlalchemy import func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workers.casefile.db import Database
+from workers.casefile.models import Effect, EffectState
+from workers.runtime.errors import (
+    BusinessOutcome,
+    EffectConflict,
+    EffectInProgress,
+    EffectStopped,
+    NeedsHuman,
+    OutcomeUnknown,
+    Unavailable,
+)
+
+NOTHING_HAPPENED = (BusinessOutcome, NeedsHuman, Unavailable)
+"""Raised by an adapter when the provider surely did nothing."""
+
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Intent(Generic[Result]):
+    """What is to happen once.
+
+    `request` is what the result depends on: the same key with another request is a conflict once it is done.
+    `call` does it; `find` asks the provider whether the recorded request was executed; `record` writes down what
+    follows from it in the case file, in the transaction that marks the effect done.
+    """
+
+    key: str
+    kind: str
+    case_id: str
+    request: Mapping[str, Any]
+    result_type: type[Result]
+    call: Callable[[], Awaitable[Result]]
+    find: Callable[[Mapping[str, Any]], Awaitable[Result | None]]
+    record: Callable[[AsyncConnection, Result], Awaitable[None]] | None = None
+
+
+class Journal:
+    """Runs effects once per key."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def once(self, intent: Intent[Result]) -> Result:
+        """Make the effect happen unless it has, and return its result either way.
+
+        Raises what `call` raises; EffectInProgress while another worker is at it; EffectConflict when it was done
+        with another request; EffectStopped when it was stopped; OutcomeUnknown when it may have happened and the
+        provider has to be asked on the next attempt.
+        """
+        async with self._alone(intent.key) as connection:
+            effect = await _intend(connection, intent)
+            if effect is not None:
+                known = await _settle(connection, intent, effect)
+                if known is not None:
+                    return known
+                await _intend_again(connection, intent)
+            return await _execute(connection, intent)
+
+    async def stop(self, intent: Intent[Result]) -> Result | None:
+        """Keep the effect from ever happening; if it has happened, return its result instead.
+
+        Only `key`, `find`, `result_type` and `record` of the intent matter, and its request when nothing was
+        intended yet. Idempotent. Raises EffectInProgress while a worker is at it.
+        """
+        async with self._alone(intent.key) as connection:
+            effect = await _intend(connection, intent)
+            if effect is not None and effect.state != EffectState.STOPPED:
+                known = await _settle(connection, intent, effect)
+                if known is not None:
+                    return known
+            await _mark(connection, intent.key, EffectState.STOPPED)
+            await connection.commit()
+            return None
+
+    @asynccontextmanager
+    async def _alone(self, key: str) -> AsyncIterator[AsyncConnection]:
+        lock = func.hashtextextended(key, 0)
+        async with self._database.connection() as connection:
+            if not await connection.scalar(select(func.pg_try_advisory_lock(lock))):
+                raise EffectInProgress(key)
+            try:
+                yield connection
+            finally:
+                try:
+                    await connection.rollback()
+                    await connection.execute(select(func.pg_advisory_unlock(lock)))
+                    await connection.commit()
+                except BaseException:
+                    await connection.invalidate()  # the lock dies with the connection
+                    raise
+
+
+async def _intend(connection: AsyncConnection, intent: Intent[Any]) -> Effect | None:
+    """Record the intent and commit it; returns None when it is new, else the effect as it was found."""
+    new = (
+        insert(Effect)
+        .values(
+            key=intent.key,
+            kind=intent.kind,
+            case_id=intent.case_id,
+            state=EffectState.INTENDED,
+            request=dict(intent.request),
+        )
+        .on_conflict_do_nothing()
+        .returning(literal(1))
+    )
+    if await connection.scalar(new):
+        await connection.commit()
+        return None
+    columns = Effect.__table__.columns
+    found = (await connection.execute(select(*columns).where(Effect.key == intent.key))).one()
+    return Effect(**found._mapping)
+
+
+async def _settle(connection: AsyncConnection, intent: Intent[Result], effect: Effect) -> Result | None:
+    """The result of an effect that is done, asking the provider if that is not known; None when it is not."""
+    if effect.state == EffectState.STOPPED:
+        raise EffectStopped(f"effect {intent.key} was stopped before it happened")
+    if effect.state == EffectState.DONE:
+        if effect.request != dict(intent.request):
+            raise EffectConflict(f"effect {intent.key} was done before with another request")
+        return TypeAdapter(intent.result_type).validate_python(effect.result)
+    if effect.state == EffectState.NOT_EXECUTED:
+        return None
+    found = await intent.find(effect.request)
+    if found is not None:
+        await _done(connection, intent, found)
+    return found
+
+
+async def _intend_again(connection: AsyncConnection, intent: Intent[Any]) -> None:
+    await connection.execute(
+        update(Effect)
+        .where(Effect.key == intent.key)
+        .values(
+            state=EffectState.INTENDED,
+            request=dict(intent.request),
+            attempts=Effect.attempts + 1,
+            intended_at=func.now(),
+            settled_at=None,
+        )
+    )
+    await connection.commit()
+
+
+async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Result:
+    try:
+        result = await intent.call()
+    except NOTHING_HAPPENED:
+        await _mark(connection, intent.key, EffectState.NOT_EXECUTED)
+        await connection.commit()
+        raise
+    except Exception as error:
+        await _mark(connection, intent.key, EffectState.UNKNOWN)
+        await connection.commit()
+        if isinstance(error, OutcomeUnknown):
+            raise
+        raise OutcomeUnknown(f"effect {intent.key} ended with {type(error).__name__}") from error
+    await _done(connection, intent, result)
+    return result
+
+
+async def _done(connection: AsyncConnection, intent: Intent[Result], result: Result) -> None:
+    await _mark(
+        connection,
+        intent.key,
+        EffectState.DONE,
+        TypeAdapter(intent.result_type).dump_python(result, mode="json"),
+    )
+    if intent.record is not None:
+        await intent.record(connection, result)
+    await connection.commit()
+
+
+async def _mark(
+    connection: AsyncConnection, key: str, state: EffectState, result: dict[str, Any] | None = None
+) -> None:
+    await connection.execute(
+        update(Effect)
+        .where(Effect.key == key)
+        .values(state=state, result=result, settled_at=text("clock_timestamp()"))
+    )

@@ -1,0 +1,55 @@
+"""Brings the schema to the newest version, or makes a new migration from what the models say."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, text
+
+from workers.casefile.db import SCHEMA
+from workers.casefile.models import Base
+
+_LOCK = 0x6F7264657261  # one migration at a time, whoever starts it
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(url: str) -> None:
+    """Apply every migration that is missing. Idempotent, and safe when several processes do it at once."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        command.upgrade(_config(connection), "head")
+    engine.dispose()
+
+
+def new_revision(url: str, message: str) -> None:
+    """Write a migration for the difference between the models and a database that is up to date."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        command.revision(_config(connection), message=message, autogenerate=True)
+    engine.dispose()
+
+
+def differences(url: str) -> list[str]:
+    """What the models say and the database lacks, or the reverse; empty when the migrations are complete."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "include_schemas": True,
+                "include_name": lambda name, kind, _parents: kind != "schema" or name == SCHEMA,
+                "version_table_schema": SCHEMA,
+            },
+        )
+        found = [repr(difference) for difference in compare_metadata(context, Base.metadata)]
+    engine.dispose()
+    return found

@@ -1,0 +1,239 @@
+"""Every table of schema `orderops`, as SQLAlchemy 2 typed models. Times are UTC, money is minor units."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, MetaData, Text, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from workers.casefile.db import SCHEMA
+
+
+class Base(DeclarativeBase):
+    """Types and names that all tables share."""
+
+    metadata = MetaData(
+        schema=SCHEMA,
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        },
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text(),
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB(),
+        list[Any]: JSONB(),
+        list[str]: ARRAY(Text()),
+        int: BigInteger(),
+        bytes: LargeBinary(),
+    }
+
+
+class InboxRow(Base):
+    """A message from outside: stored before it is answered, then published until the engine has accepted it.
+
+    `dedupe_key` is the business identity of what happened and stays for ever: a message id deduplicates in the
+    engine only while the message is buffered.
+    """
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        Index("uq_inbox_dedupe_key", "dedupe_key", unique=True),
+        Index("ix_inbox_unpublished", "id", postgresql_where=text("published_at IS NULL AND refused_at IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    source: Mapped[str]
+    process: Mapped[str]
+    message_name: Mapped[str]
+    correlation_key: Mapped[str]
+    message_id: Mapped[str]
+    time_to_live_ms: Mapped[int]
+    variables: Mapped[dict[str, Any]]
+    dedupe_key: Mapped[str]
+    body_sha256: Mapped[bytes]
+    trace_id: Mapped[str]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deliveries: Mapped[int] = mapped_column(server_default=text("1"))
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    last_error: Mapped[str | None]
+    published_at: Mapped[datetime | None]
+    refused_at: Mapped[datetime | None]
+
+
+class ApiRequest(Base):
+    """An API caller's request by its Idempotency-Key, with the answer that a repetition gets again."""
+
+    __tablename__ = "api_requests"
+
+    caller: Mapped[str] = mapped_column(primary_key=True)
+    """Hash of the token that was used, never the token."""
+    idempotency_key: Mapped[str] = mapped_column(primary_key=True)
+    request_sha256: Mapped[bytes]
+    status: Mapped[int]
+    response: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class EffectState(StrEnum):
+    """Where an effect stands."""
+
+    INTENDED = "intended"
+    """Recorded before the provider is called; found after a crash it means: perhaps executed."""
+    DONE = "done"
+    NOT_EXECUTED = "not_executed"
+    """The provider said so; may be intended again."""
+    UNKNOWN = "unknown"
+    """The provider's answer did not arrive: settled by asking, never by trying blindly."""
+    STOPPED = "stopped"
+    """Stopped before it happened; never to be executed any more."""
+
+
+class Effect(Base):
+    """One change of the outside world. `key` is its business identity, the same however often a job runs."""
+
+    __tablename__ = "effects"
+    __table_args__ = (
+        Index("ix_effects_case_id", "case_id"),
+        Index("ix_effects_unsettled", "state", postgresql_where=text("state IN ('intended', 'unknown')")),
+    )
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    case_id: Mapped[str]
+    state: Mapped[str]
+    request: Mapped[dict[str, Any]]
+    result: Mapped[dict[str, Any] | None]
+    attempts: Mapped[int] = mapped_column(server_default=text("1"))
+    intended_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    settled_at: Mapped[datetime | None]
+
+
+class Case(Base):
+    """One order on its way. State and money as far as known; the way it went is its timeline."""
+
+    __tablename__ = "cases"
+    __table_args__ = (
+        Index("ix_cases_process_instance_key", "process_instance_key"),
+        Index("ix_cases_state", "state"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """The shop's order id."""
+    process: Mapped[str]
+    process_instance_key: Mapped[int | None]
+    state: Mapped[str] = mapped_column(server_default=text("'open'"))
+    """open, incident, done, or terminated."""
+    outcome: Mapped[str | None]
+    """Id of the end event that was reached."""
+    order_number: Mapped[str | None]
+    currency: Mapped[str | None]
+    total_minor: Mapped[int | None]
+    cost_minor: Mapped[int | None]
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]
+
+
+class TimelineEntry(Base):
+    """What happened when, one sentence each. `key` makes an entry that is written again the same entry."""
+
+    __tablename__ = "timeline"
+    __table_args__ = (Index("uq_timeline_case_id_key", "case_id", "key", unique=True),)
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    case_id: Mapped[str]
+    key: Mapped[str]
+    kind: Mapped[str]
+    sentence: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+    happened_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class CustomerRequest(Base):
+    """A question to a customer behind a signed link: answered once, open until it expires or is closed."""
+
+    __tablename__ = "customer_requests"
+    __table_args__ = (Index("ix_customer_requests_case_id", "case_id"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """Correlation key of the one message that answers it."""
+    case_id: Mapped[str]
+    kind: Mapped[str]
+    facts: Mapped[dict[str, Any]]
+    """What the page shows: the address to correct, the order number."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    """Set when the answer came another way, for instance from an agent."""
+
+
+class Task(Base):
+    """A user task as the engine last told us."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        Index("ix_tasks_open", "process_instance_key", postgresql_where=text("state = 'open'")),
+        Index("ix_tasks_process_instance_key", "process_instance_key"),
+    )
+
+    key: Mapped[int] = mapped_column(primary_key=True)
+    process: Mapped[str]
+    process_instance_key: Mapped[int]
+    element_id: Mapped[str]
+    form_key: Mapped[int | None]
+    state: Mapped[str]
+    """open, completed, or canceled."""
+    assignee: Mapped[str | None]
+    candidate_groups: Mapped[list[str]]
+    due_at: Mapped[datetime | None]
+    priority: Mapped[int]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    answers: Mapped[dict[str, Any] | None]
+
+
+class Incident(Base):
+    """Something an operator has to look at, as the engine last told us."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (Index("ix_incidents_process_instance_key", "process_instance_key"),)
+
+    key: Mapped[int] = mapped_column(primary_key=True)
+    process: Mapped[str]
+    process_instance_key: Mapped[int]
+    element_id: Mapped[str]
+    error_type: Mapped[str]
+    message: Mapped[str]
+    created_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+
+
+class ElementEvent(Base):
+    """An element entered or left, a sequence flow taken: the engine's own word, append-only."""
+
+    __tablename__ = "element_events"
+    __table_args__ = (Index("ix_element_events_process_instance_key", "process_instance_key"),)
+
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    process: Mapped[str]
+    process_instance_key: Mapped[int]
+    element_id: Mapped[str]
+    element_type: Mapped[str]
+    intent: Mapped[str]
+    happened_at: Mapped[datetime]
+
+
+class RecordPosition(Base):
+    """How far the record stream of a partition has been taken in; what lies before is not taken in again."""
+
+    __tablename__ = "record_positions"
+
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
