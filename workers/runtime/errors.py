@@ -2,6 +2,11 @@
 
     OrderopsError
     ├── UserError             somebody at the command line can mend it: one sentence and a hint
+    ├── EngineError           the engine did not do what was asked of it
+    │   ├── EngineUnavailable     no answer in time, or too busy: perhaps done, worth another try
+    │   └── EngineRefused         it will never accept this
+    │       ├── EngineNotFound        what was named is not there, or no longer
+    │       └── EngineConflict        not in its present state (a task that somebody else has, for instance)
     └── JobError              what a job handler may raise; the worker host answers the engine accordingly
         ├── BusinessOutcome   an outcome the diagram knows: thrown as a BPMN error
         ├── Retryable         may succeed later: the job fails with back-off
@@ -35,6 +40,26 @@ class UserError(OrderopsError):
         self.hint = hint
 
 
+class EngineError(OrderopsError):
+    """The engine did not do what was asked of it. Messages carry no variables."""
+
+
+class EngineUnavailable(EngineError):  # named like the others: by what happened
+    """No answer in time, or too busy; it may have been done, and asking again is harmless."""
+
+
+class EngineRefused(EngineError):
+    """The engine will never accept this request."""
+
+
+class EngineNotFound(EngineRefused):
+    """What was named is not there, or no longer."""
+
+
+class EngineConflict(EngineRefused):
+    """Not possible in the present state, for instance a task that somebody else has claimed."""
+
+
 class JobError(OrderopsError):
     """Anything a job handler raises on purpose. Messages carry no personal data: they reach logs and incidents."""
 
@@ -55,9 +80,7 @@ class Retryable(JobError):
     waiting for somebody else's outage does not.
     """
 
-    def __init__(
-        self, message: str, *, retry_after: timedelta | None = None, burns_retry: bool = True
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: timedelta | None = None, burns_retry: bool = True) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.burns_retry = burns_retry

@@ -1,0 +1,74 @@
+"""Calling the engine's gateway: which failures are worth another try, and the trying."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import grpc
+import stamina
+
+from workers.runtime.errors import EngineConflict, EngineError, EngineNotFound, EngineRefused, EngineUnavailable
+
+Answer = TypeVar("Answer")
+Call = Callable[[float], Awaitable[Answer]]
+"""Takes the seconds this attempt may last."""
+
+ATTEMPT_SECONDS = 10.0
+"""Longest single attempt: an answer that takes longer got lost."""
+
+REFUSALS = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
+"""What stays refused however often it is asked. Everything else, a refused token included, may pass."""
+
+
+def worth_retrying(error: BaseException) -> bool:
+    """Whether the same call may succeed later."""
+    return isinstance(error, grpc.aio.AioRpcError) and error.code() not in REFUSALS
+
+
+async def insist(call: Call[Answer], within: float) -> Answer:
+    """Call until there is an answer, with jittered exponential back-off, for `within` seconds at most.
+
+    Raises the last AioRpcError. The first attempt is bare: it nearly always succeeds, and is made very often.
+    """
+    try:
+        return await call(min(within, ATTEMPT_SECONDS))
+    except grpc.aio.AioRpcError as error:
+        if not worth_retrying(error):
+            raise
+    return await ask_again(call, within)
+
+
+async def ask_again(call: Call[Answer], within: float) -> Answer:
+    """The retries of `insist`, for callers that must know whether an answer came at the first attempt."""
+    retries = stamina.retry_context(
+        on=_worth_retrying_now, attempts=None, timeout=within, wait_initial=0.1, wait_max=5, wait_jitter=0.4
+    )
+    async for attempt in retries:
+        with attempt:
+            return await call(min(within, ATTEMPT_SECONDS))
+    raise AssertionError("retries end with an answer or an error")
+
+
+def _worth_retrying_now(error: Exception) -> bool:
+    return worth_retrying(error)
+
+
+def as_ours(error: grpc.aio.AioRpcError, doing: str) -> EngineError:
+    """The same failure in our tree. `doing` says what was tried; the engine's own words follow for refusals."""
+    code: grpc.StatusCode = error.code()
+    if code not in REFUSALS:
+        return EngineUnavailable(f"The engine did not answer ({code.name}): {doing}.")
+    sentence = f"The engine refused ({code.name}): {doing}. {error.details()}"
+    if code is grpc.StatusCode.NOT_FOUND:
+        return EngineNotFound(sentence)
+    if code is grpc.StatusCode.FAILED_PRECONDITION:
+        return EngineConflict(sentence)
+    return EngineRefused(sentence)
