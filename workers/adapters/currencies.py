@@ -1,0 +1,41 @@
+"""How many decimals a currency has (ISO 4217), and the way between decimal texts and minor units."""
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from workers.ports.values import Money
+
+_EXPONENTS = {
+    **dict.fromkeys(
+        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
+         "XOF", "XPF"),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}  # fmt: skip
+
+
+def exponent(currency: str) -> int:
+    """Decimals of a currency: 2 but for the few that ISO 4217 says otherwise of."""
+    return _EXPONENTS.get(currency, 2)
+
+
+def to_money(text: str | int | Decimal, currency: str) -> Money:
+    """A decimal amount as minor units, half a unit rounded up; ValueError for what is no finite number."""
+    try:
+        amount = Decimal(text)
+    except (InvalidOperation, TypeError):
+        raise ValueError("an amount is no number") from None
+    if not amount.is_finite():
+        raise ValueError("an amount is no number")
+    return Money(int(amount.scaleb(exponent(currency)).to_integral_value(ROUND_HALF_UP)), currency)
+
+
+def to_decimal(money: Money) -> Decimal:
+    """Minor units as a decimal amount with the currency's decimals, for instance 1250 EUR -> 12.50."""
+    return Decimal(money.minor).scaleb(-exponent(money.currency))
+
+
+def describe(money: Money) -> str:
+    """For people: 12.50 EUR."""
+    return f"{to_decimal(money)} {money.currency}"

@@ -1,0 +1,111 @@
+"""The mocked suppliers: offers from a fixed catalogue, orders in books of their own."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
+from workers.adapters.mock_catalogue import SUPPLIERS, Supplier
+from workers.adapters.mock_world import MockWorld, SupplierOrderRow
+from workers.ports.supplier import Offer, OutOfStockError, SupplierOrder
+from workers.ports.values import Address, Money, OrderLine
+from workers.runtime.errors import EffectConflict, NeedsHuman
+
+
+class MockSuppliers:
+    """Implements ports.supplier.Suppliers. A behaviour's target may be a supplier, sku, order id or reference."""
+
+    def __init__(self, world: MockWorld) -> None:
+        self._world = world
+
+    async def get_offers(self, order_id: str, lines: Sequence[OrderLine], country: str) -> tuple[Offer, ...]:
+        """An offer of each supplier; the same question has the same answer. An order without lines has none."""
+
+        async def execute(misbehaviour: Misbehaviour) -> tuple[Offer, ...]:
+            asked = SUPPLIERS.values() if lines else ()
+            return tuple([await _offer(supplier, lines, country, misbehaviour) for supplier in asked])
+
+        about = frozenset({order_id, *(line.sku for line in lines)})
+        return await perform(self._world, Call("supplier.get_offers", order_id, about), execute)
+
+    async def place_order(
+        self, supplier: str, reference: str, lines: Sequence[OrderLine], address: Address, cost: Money
+    ) -> SupplierOrder:
+        """Buy, once per reference. Raises EffectConflict when the reference stands for another order."""
+        seller = _supplier(supplier)
+        wanted: dict[str, Any] = {
+            "cost_minor": cost.minor,
+            "currency": cost.currency,
+            "lines": [asdict(line) for line in lines],
+            "address": asdict(address),
+        }
+
+        async def execute(misbehaviour: Misbehaviour) -> SupplierOrderRow:
+            refusal = await _refusal(seller, address, misbehaviour)
+            if refusal and await self._find(supplier, reference) is None:
+                raise refusal
+            return await self._insert(supplier, reference, wanted)
+
+        row = await perform(self._world, _call("place_order", supplier, reference, lines), execute)
+        if {field: getattr(row, field) for field in wanted} != wanted:
+            raise EffectConflict(f"{supplier} already has another order under our reference {reference}.")
+        return _to_order(row)
+
+    async def find_order(self, supplier: str, reference: str) -> SupplierOrder | None:
+        """The order under our reference, or None."""
+        _supplier(supplier)
+
+        async def execute(_: Misbehaviour) -> SupplierOrderRow | None:
+            return await self._find(supplier, reference)
+
+        row = await perform(self._world, _call("find_order", supplier, reference), execute)
+        return _to_order(row) if row else None
+
+    async def _find(self, supplier: str, reference: str) -> SupplierOrderRow | None:
+        statement = select(SupplierOrderRow).where(SupplierOrderRow.supplier == supplier)
+        return await self._world.row(statement.where(SupplierOrderRow.reference == reference))
+
+    async def _insert(self, supplier: str, reference: str, wanted: dict[str, Any]) -> SupplierOrderRow:
+        statement = insert(SupplierOrderRow).values(supplier=supplier, reference=reference, **wanted)
+        once = statement.on_conflict_do_update(
+            index_elements=[SupplierOrderRow.supplier, SupplierOrderRow.reference],
+            set_={"requests": SupplierOrderRow.requests + 1},
+        )
+        return await self._world.one(once.returning(SupplierOrderRow))
+
+
+async def _offer(
+    supplier: Supplier, lines: Sequence[OrderLine], country: str, misbehaviour: Misbehaviour
+) -> Offer:
+    sold_out = await misbehaviour.strikes(Kind.OUT_OF_STOCK, supplier.name)
+    return supplier.offer(lines, country, in_stock=sold_out is None)
+
+
+async def _refusal(seller: Supplier, address: Address, misbehaviour: Misbehaviour) -> Exception | None:
+    if await misbehaviour.strikes(Kind.OUT_OF_STOCK):
+        return OutOfStockError(f"{seller.name} is out of stock.")
+    if not seller.ships_to(address.country):
+        return NeedsHuman(f"{seller.name} does not deliver to this country.")
+    return None
+
+
+def _supplier(name: str) -> Supplier:
+    if name not in SUPPLIERS:
+        raise NeedsHuman(f"There is no supplier {name}; there are {', '.join(SUPPLIERS)}.")
+    return SUPPLIERS[name]
+
+
+def _call(operation: str, supplier: str, reference: str, lines: Sequence[OrderLine] = ()) -> Call:
+    """Our reference carries the order id, so its words count as what the call is about."""
+    words = re.findall(r"[0-9A-Za-z]+", reference)
+    about = frozenset({supplier, reference, *words, *(line.sku for line in lines)})
+    return Call(f"supplier.{operation}", f"{supplier}/{reference}", about)
+
+
+def _to_order(row: SupplierOrderRow) -> SupplierOrder:
+    number = f"{SUPPLIERS[row.supplier].prefix}-{row.number}"
+    return SupplierOrder(number, row.supplier, row.reference, Money(row.cost_minor, row.currency))
