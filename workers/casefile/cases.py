@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from workers.casefile.db import Database
 from workers.casefile.models import Case, TimelineEntry
+from workers.ports.shop import Order
+from workers.runtime.errors import NeedsHuman
+
+_ORDER = TypeAdapter(Order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +54,27 @@ class Cases:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def describe(
-        self, case_id: str, *, process: str, order_number: str, currency: str, total_minor: int
-    ) -> None:
-        """Open the case if the record stream has not, and note what the shop says of the order. Idempotent."""
-        facts = {"order_number": order_number, "currency": currency, "total_minor": total_minor}
+    async def describe(self, process: str, order: Order) -> None:
+        """Open the case if the record stream has not, and keep the order as the shop has it. Idempotent."""
+        facts = {
+            "order_number": order.number,
+            "currency": order.total.currency,
+            "total_minor": order.total.minor,
+            "shop_order": _ORDER.dump_python(order, mode="json"),
+        }
         async with self._database.transaction() as session:
             await session.execute(
                 insert(Case)
-                .values(id=case_id, process=process, **facts)
+                .values(id=order.id, process=process, **facts)
                 .on_conflict_do_update(index_elements=[Case.id], set_=facts)
             )
+
+    async def order(self, case_id: str) -> Order:
+        """The order as it was described last: what was checked is what is bought."""
+        case = await self.get(case_id)
+        if case is None or case.shop_order is None:
+            raise NeedsHuman(f"case {case_id} has no order yet; it is read from the shop first")
+        return _ORDER.validate_python(case.shop_order)
 
     async def write(self, entry: Entry) -> None:
         """Add an entry to a timeline. Idempotent by case and key."""

@@ -70,29 +70,40 @@ class Journal:
         provider has to be asked on the next attempt.
         """
         async with self._alone(intent.key) as connection:
-            effect = await _intend(connection, intent)
+            effect = await _record(connection, intent, EffectState.INTENDED)
             if effect is not None:
                 known = await _settle(connection, intent, effect)
                 if known is not None:
-                    return known
+                    return _checked(known, intent, effect)
                 await _intend_again(connection, intent)
             return await _execute(connection, intent)
+
+    async def settle(self, intent: Intent[Result]) -> Result | None:
+        """What became of an effect that may have happened, asking the provider; None when it did not happen.
+
+        Changes nothing outside, and the intent's request does not matter. Idempotent. Raises EffectInProgress
+        while a worker is at it, EffectStopped when it was stopped.
+        """
+        async with self._alone(intent.key) as connection:
+            effect = await _read(connection, intent.key)
+            if effect is None:
+                return None
+            return await _settle(connection, intent, effect)
 
     async def stop(self, intent: Intent[Result]) -> Result | None:
         """Keep the effect from ever happening; if it has happened, return its result instead.
 
-        Only `key`, `find`, `result_type` and `record` of the intent matter, and its request when nothing was
-        intended yet. Idempotent. Raises EffectInProgress while a worker is at it.
+        The intent's request does not matter. Idempotent. Raises EffectInProgress while a worker is at it.
         """
         async with self._alone(intent.key) as connection:
-            effect = await _intend(connection, intent)
-            if effect is not None and effect.state != EffectState.STOPPED:
-                known = await _settle(connection, intent, effect)
-                if known is not None:
-                    return known
-            await _mark(connection, intent.key, EffectState.STOPPED)
-            await connection.commit()
-            return None
+            effect = await _record(connection, intent, EffectState.STOPPED)
+            if effect is None or effect.state == EffectState.STOPPED:
+                return None
+            known = await _settle(connection, intent, effect)
+            if known is None:
+                await _mark(connection, intent.key, EffectState.STOPPED)
+                await connection.commit()
+            return known
 
     @asynccontextmanager
     async def _alone(self, key: str) -> AsyncIterator[AsyncConnection]:
@@ -112,15 +123,15 @@ class Journal:
                     raise
 
 
-async def _intend(connection: AsyncConnection, intent: Intent[Any]) -> Effect | None:
-    """Record the intent and commit it; returns None when it is new, else the effect as it was found."""
+async def _record(connection: AsyncConnection, intent: Intent[Any], state: EffectState) -> Effect | None:
+    """Write the effect's row and commit it; returns None when it is new, else the effect as it was found."""
     new = (
         insert(Effect)
         .values(
             key=intent.key,
             kind=intent.kind,
             case_id=intent.case_id,
-            state=EffectState.INTENDED,
+            state=state,
             request=dict(intent.request),
         )
         .on_conflict_do_nothing()
@@ -129,9 +140,13 @@ async def _intend(connection: AsyncConnection, intent: Intent[Any]) -> Effect | 
     if await connection.scalar(new):
         await connection.commit()
         return None
+    return await _read(connection, intent.key)
+
+
+async def _read(connection: AsyncConnection, key: str) -> Effect | None:
     columns = Effect.__table__.columns
-    found = (await connection.execute(select(*columns).where(Effect.key == intent.key))).one()
-    return Effect(**found._mapping)
+    found = (await connection.execute(select(*columns).where(Effect.key == key))).one_or_none()
+    return None if found is None else Effect(**found._mapping)
 
 
 async def _settle(connection: AsyncConnection, intent: Intent[Result], effect: Effect) -> Result | None:
@@ -139,8 +154,6 @@ async def _settle(connection: AsyncConnection, intent: Intent[Result], effect: E
     if effect.state == EffectState.STOPPED:
         raise EffectStopped(f"effect {intent.key} was stopped before it happened")
     if effect.state == EffectState.DONE:
-        if effect.request != dict(intent.request):
-            raise EffectConflict(f"effect {intent.key} was done before with another request")
         return TypeAdapter(intent.result_type).validate_python(effect.result)
     if effect.state == EffectState.NOT_EXECUTED:
         return None
@@ -148,6 +161,13 @@ async def _settle(connection: AsyncConnection, intent: Intent[Result], effect: E
     if found is not None:
         await _done(connection, intent, found)
     return found
+
+
+def _checked(known: Result, intent: Intent[Result], effect: Effect) -> Result:
+    """The result of an earlier attempt, if that attempt asked for the same thing."""
+    if effect.request != dict(intent.request):
+        raise EffectConflict(f"effect {intent.key} was done before with another request")
+    return known
 
 
 async def _intend_again(connection: AsyncConnection, intent: Intent[Any]) -> None:

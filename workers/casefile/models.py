@@ -134,6 +134,8 @@ class Case(Base):
     currency: Mapped[str | None]
     total_minor: Mapped[int | None]
     cost_minor: Mapped[int | None]
+    shop_order: Mapped[dict[str, Any] | None]
+    """The order as the shop had it when it was last read, personal data included: what was checked is bought."""
     opened_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
 

@@ -90,6 +90,15 @@ class CustomerRequests:
                 .values(closed_at=func.now())
             )
 
+    async def close_all(self, case_id: str) -> None:
+        """Nothing is asked about this case any more. Idempotent."""
+        async with self._database.transaction() as session:
+            await session.execute(
+                update(CustomerRequest)
+                .where(CustomerRequest.case_id == case_id, CustomerRequest.closed_at.is_(None))
+                .values(closed_at=func.now())
+            )
+
     async def get(self, request_id: str) -> CustomerRequest | None:
         """The request, or None."""
         async with self._database.sessions() as session:

@@ -1,6 +1,6 @@
 """How a process module says what it offers: jobs, messages, error codes. Pure data, no engine in it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -56,6 +56,8 @@ class Process:
     jobs: tuple[Job, ...]
     messages: tuple[Message, ...]
     errors: type[StrEnum]
+    outcomes: Mapping[str, str]
+    """End event id → the word for how a case ended that reached it."""
 
     def message(self, name: str) -> Message | None:
         """The message called `name`, or None."""

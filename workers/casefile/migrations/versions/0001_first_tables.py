@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=True),
         sa.Column("total_minor", sa.BigInteger(), nullable=True),
         sa.Column("cost_minor", sa.BigInteger(), nullable=True),
+        sa.Column("shop_order", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cases")),

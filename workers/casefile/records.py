@@ -1,0 +1,188 @@
+"""Takes in the engine's own record stream: cases opened and closed, tasks, incidents, the way taken.
+
+The broker sends every record again until we have answered, and in the order of each partition; a batch is taken in
+in one transaction together with the position reached, so each record counts exactly once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workers.casefile.db import Database
+from workers.casefile.models import Case, ElementEvent, Incident, RecordPosition, Task
+
+Record = Mapping[str, Any]
+
+_ELEMENT_INTENTS = frozenset(
+    {"ELEMENT_ACTIVATED", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED", "SEQUENCE_FLOW_TAKEN"}
+)
+_ROWS_AT_ONCE = 2000  # eight parameters a row stay far below the protocol's limit of 65,535
+
+
+class Projection:
+    """`outcomes` says for each process which end events decide how a case ended, and by which word."""
+
+    def __init__(self, database: Database, outcomes: Mapping[str, Mapping[str, str]]) -> None:
+        self._database = database
+        self._outcomes = outcomes
+
+    async def take_in(self, records: Sequence[Record]) -> None:
+        """Apply a batch. Idempotent by (partition, position): what was taken in before is passed over."""
+        async with self._database.transaction() as session:
+            for partition, batch in groupby(
+                sorted(records, key=lambda record: (record["partitionId"], record["position"])),
+                key=lambda record: int(record["partitionId"]),
+            ):
+                await self._take_in_partition(session, partition, list(batch))
+
+    async def _take_in_partition(self, session: AsyncSession, partition: int, batch: list[Record]) -> None:
+        reached = await _reached(session, partition)
+        news = [r for r in batch if r["position"] > reached and r["recordType"] == "EVENT"]
+        await session.execute(
+            update(RecordPosition)
+            .where(RecordPosition.partition == partition)
+            .values(position=max(reached, batch[-1]["position"]))
+        )
+        await _add_element_events(session, news)
+        await _open_cases(session, _of(news, "MESSAGE_START_EVENT_SUBSCRIPTION"))
+        for record in _of(news, "USER_TASK"):
+            await _apply_task(session, record)
+        for record in _of(news, "INCIDENT"):
+            await _apply_incident(session, record)
+        await self._close_cases(session, _of(news, "PROCESS_INSTANCE"))
+
+    async def _close_cases(self, session: AsyncSession, records: Iterable[Record]) -> None:
+        for record in records:
+            value, intent = record["value"], record["intent"]
+            case = update(Case).where(Case.process_instance_key == value["processInstanceKey"])
+            outcome = self._outcomes.get(value["bpmnProcessId"], {}).get(value["elementId"])
+            if intent == "ELEMENT_COMPLETED" and outcome:
+                await session.execute(case.values(outcome=outcome))
+            elif value["bpmnElementType"] == "PROCESS" and intent in {"ELEMENT_COMPLETED", "ELEMENT_TERMINATED"}:
+                state = "done" if intent == "ELEMENT_COMPLETED" else "terminated"
+                await session.execute(case.values(state=state, closed_at=_time(record["timestamp"])))
+
+
+async def _reached(session: AsyncSession, partition: int) -> int:
+    """The position reached on this partition; its row stays locked until the transaction ends."""
+    await session.execute(insert(RecordPosition).values(partition=partition, position=-1).on_conflict_do_nothing())
+    position = await session.scalar(
+        select(RecordPosition.position).where(RecordPosition.partition == partition).with_for_update()
+    )
+    return -1 if position is None else position
+
+
+def _of(records: Iterable[Record], value_type: str) -> list[Record]:
+    return [record for record in records if record["valueType"] == value_type]
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+async def _add_element_events(session: AsyncSession, records: Iterable[Record]) -> None:
+    rows = [
+        {
+            "partition": record["partitionId"],
+            "position": record["position"],
+            "process": record["value"]["bpmnProcessId"],
+            "process_instance_key": record["value"]["processInstanceKey"],
+            "element_id": record["value"]["elementId"],
+            "element_type": record["value"]["bpmnElementType"],
+            "intent": record["intent"],
+            "happened_at": _time(record["timestamp"]),
+        }
+        for record in _of(records, "PROCESS_INSTANCE")
+        if record["intent"] in _ELEMENT_INTENTS
+    ]
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        await session.execute(insert(ElementEvent).values(rows[start : start + _ROWS_AT_ONCE]))
+
+
+async def _open_cases(session: AsyncSession, records: Iterable[Record]) -> None:
+    for record in records:
+        value = record["value"]
+        if record["intent"] != "CORRELATED":
+            continue
+        instance = {"process_instance_key": value["processInstanceKey"]}
+        await session.execute(
+            insert(Case)
+            .values(
+                id=value["correlationKey"],
+                process=value["bpmnProcessId"],
+                opened_at=_time(record["timestamp"]),
+                **instance,
+            )
+            .on_conflict_do_update(index_elements=[Case.id], set_=instance)
+        )
+
+
+async def _apply_task(session: AsyncSession, record: Record) -> None:
+    value, intent = record["value"], record["intent"]
+    task = update(Task).where(Task.key == value["userTaskKey"])
+    if intent == "CREATED":
+        await session.execute(insert(Task).values(**_new_task(record)).on_conflict_do_nothing())
+    elif intent == "ASSIGNED":
+        await session.execute(task.values(assignee=value["assignee"] or None))
+    elif intent == "COMPLETED":
+        finished = {"state": "completed", "finished_at": _time(record["timestamp"])}
+        await session.execute(
+            task.values(assignee=value["assignee"] or None, answers=value["variables"], **finished)
+        )
+    elif intent == "CANCELED":
+        await session.execute(task.values(state="canceled", finished_at=_time(record["timestamp"])))
+
+
+def _new_task(record: Record) -> dict[str, Any]:
+    value = record["value"]
+    return {
+        "key": value["userTaskKey"],
+        "process": value["bpmnProcessId"],
+        "process_instance_key": value["processInstanceKey"],
+        "element_id": value["elementId"],
+        "form_key": value["formKey"] if value["formKey"] > 0 else None,
+        "state": "open",
+        "assignee": value["assignee"] or None,
+        "candidate_groups": value["candidateGroupsList"],
+        "due_at": datetime.fromisoformat(value["dueDate"]) if value["dueDate"] else None,
+        "priority": value["priority"],
+        "created_at": _time(record["timestamp"]),
+    }
+
+
+async def _apply_incident(session: AsyncSession, record: Record) -> None:
+    value = record["value"]
+    if record["intent"] == "CREATED":
+        await session.execute(
+            insert(Incident)
+            .values(
+                key=record["key"],
+                process=value["bpmnProcessId"],
+                process_instance_key=value["processInstanceKey"],
+                element_id=value["elementId"],
+                error_type=value["errorType"],
+                message=value["errorMessage"],
+                created_at=_time(record["timestamp"]),
+            )
+            .on_conflict_do_nothing()
+        )
+    elif record["intent"] == "RESOLVED":
+        await session.execute(
+            update(Incident).where(Incident.key == record["key"]).values(resolved_at=_time(record["timestamp"]))
+        )
+    await _show_incidents(session, value["processInstanceKey"])
+
+
+async def _show_incidents(session: AsyncSession, process_instance_key: int) -> None:
+    """A case with an unresolved incident is in state `incident`, without one it is open again."""
+    unresolved = exists().where(
+        Incident.process_instance_key == process_instance_key, Incident.resolved_at.is_(None)
+    )
+    this = Case.process_instance_key == process_instance_key
+    await session.execute(update(Case).where(this, Case.state == "open", unresolved).values(state="incident"))
+    await session.execute(update(Case).where(this, Case.state == "incident", ~unresolved).values(state="open"))

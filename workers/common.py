@@ -1,0 +1,164 @@
+"""What several processes do: mails, events, postings and changes in the shop, each once by its key; and questions
+to customers behind signed links."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workers.casefile.cases import Cases, Entry, write_entry
+from workers.casefile.journal import Intent, Journal
+from workers.casefile.requests import CustomerRequests, RequestKind
+from workers.ports.events import Event, EventBus, PublishedEvent
+from workers.ports.ledger import BookedPosting, Ledger, Posting
+from workers.ports.mail import Mail, Mailer, SentMail
+from workers.ports.shop import Order
+from workers.runtime.links import Links
+
+
+class Effects:
+    """Mails, events and postings through the effect journal, with an entry in the case's timeline."""
+
+    def __init__(self, journal: Journal, mailer: Mailer, events: EventBus, ledger: Ledger) -> None:
+        self._journal = journal
+        self._mailer = mailer
+        self._events = events
+        self._ledger = ledger
+
+    async def send(self, mail: Mail, sentence: str) -> None:
+        """Mail the customer once per `mail.key`. The address and the text stay out of the journal."""
+
+        async def record(connection: AsyncConnection, sent: SentMail) -> None:
+            facts = {"mail_id": sent.id, "template": mail.template}
+            await write_entry(connection, Entry(mail.order_id, mail.key, "mail_sent", sentence, facts))
+
+        await self._journal.once(
+            Intent(
+                key=mail.key,
+                kind="mail",
+                case_id=mail.order_id,
+                request={"template": mail.template},
+                result_type=SentMail,
+                call=lambda: self._mailer.send(mail),
+                find=lambda _request: self._mailer.find(mail.key),
+                record=record,
+            )
+        )
+
+    async def publish(self, event: Event, case_id: str, sentence: str) -> None:
+        """Announce an event once per `event.key`."""
+
+        async def record(connection: AsyncConnection, published: PublishedEvent) -> None:
+            facts = {"event_id": published.id, **event.payload}
+            await write_entry(connection, Entry(case_id, event.key, event.name, sentence, facts))
+
+        await self._journal.once(
+            Intent(
+                key=event.key,
+                kind="event",
+                case_id=case_id,
+                request={"name": event.name, "payload": dict(event.payload)},
+                result_type=PublishedEvent,
+                call=lambda: self._events.publish(event),
+                find=lambda _request: self._events.find(event.key),
+                record=record,
+            )
+        )
+
+    async def book(self, posting: Posting, sentence: str) -> None:
+        """Book once per `posting.key`."""
+        amount = {"minor": posting.amount.minor, "currency": posting.amount.currency}
+
+        async def record(connection: AsyncConnection, booked: BookedPosting) -> None:
+            facts = {"posting_id": booked.id, "account": posting.account, **amount}
+            await write_entry(connection, Entry(posting.order_id, posting.key, "booked", sentence, facts))
+
+        await self._journal.once(
+            Intent(
+                key=posting.key,
+                kind="posting",
+                case_id=posting.order_id,
+                request={"account": posting.account, **amount},
+                result_type=BookedPosting,
+                call=lambda: self._ledger.book(posting),
+                find=lambda _request: self._ledger.find(posting.key),
+                record=record,
+            )
+        )
+
+    async def change(self, key: str, entry: Entry, call: Callable[[], Awaitable[None]]) -> None:
+        """Change something that may be changed to the same twice without harm; recorded once per `key`."""
+
+        async def done() -> dict[str, str]:
+            await call()
+            return {}
+
+        async def find(_request: Mapping[str, Any]) -> dict[str, str] | None:
+            return None
+
+        async def record(connection: AsyncConnection, _result: dict[str, str]) -> None:
+            await write_entry(connection, entry)
+
+        await self._journal.once(
+            Intent(
+                key=key,
+                kind=entry.kind,
+                case_id=entry.case_id,
+                request={},
+                result_type=dict[str, str],
+                call=done,
+                find=find,
+                record=record,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a customer is asked. `id` is the correlation key of the one message that answers it."""
+
+    id: str
+    kind: RequestKind
+    template: str
+    """Name of the mail that carries the link."""
+    facts: Mapping[str, Any]
+    """What the page shows; `problems` (sentences) goes into the mail too."""
+    lasts: timedelta
+
+
+class Questions:
+    """Asks customers: a mail with a signed link to a page, open until answered, closed or expired."""
+
+    def __init__(self, effects: Effects, cases: Cases, requests: CustomerRequests, links: Links) -> None:
+        self._effects = effects
+        self._cases = cases
+        self._requests = requests
+        self._links = links
+
+    async def ask(self, question: Question, order: Order) -> None:
+        """Open the request and mail its link. Once per question id."""
+        facts = {"order_number": order.number, **question.facts}
+        request = await self._requests.open(
+            question.id, case_id=order.id, kind=question.kind, facts=facts, lasts=question.lasts
+        )
+        values = {
+            "expires_on": f"{request.expires_at:%d %B %Y}",
+            "problems": "\n".join(question.facts.get("problems", ())),
+        }
+        await self._mail(f"mail:{question.id}", question, order, values)
+
+    async def remind(self, question: Question, order: Order) -> None:
+        """Mail the link again. Once per question id."""
+        await self._mail(f"mail:{question.id}:reminder", question, order, {})
+
+    async def _mail(self, key: str, question: Question, order: Order, values: Mapping[str, str]) -> None:
+        if not order.email:
+            sentence = "The customer has no mail address: only an agent can answer"
+            await self._cases.write(Entry(order.id, key, "mail_impossible", sentence, {}))
+            return
+        link = self._links.url_for(question.id, question.kind)
+        values = {"order_number": order.number, "link": link, **values}
+        sentence = f"Mail sent to the customer: {question.template}"
+        await self._effects.send(Mail(key, order.email, question.template, values, order.id), sentence)

@@ -1,0 +1,416 @@
+"""Fulfillment: a paid order gets supplied, or the customer is asked, or the money is to go back.
+
+The way is in bpmn/fulfillment.bpmn, the rules are in the decision tables beside it; each method here is one job.
+What a job needs of the order it takes from the case file, as it was when it was read and its address checked.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workers.casefile.cases import Cases, Entry, set_cost, write_entry
+from workers.casefile.journal import Intent, Journal
+from workers.casefile.requests import CustomerRequests, RequestKind
+from workers.common import Effects, Question, Questions
+from workers.ports.addresses import Addresses, AddressFacts
+from workers.ports.events import Event
+from workers.ports.ledger import Posting
+from workers.ports.shop import Shop
+from workers.ports.supplier import OutOfStockError, SupplierOrder, Suppliers
+from workers.ports.values import Address, Money
+from workers.runtime.errors import BusinessOutcome, OutcomeUnknown
+from workers.runtime.jobs import Job, Message, MessagePayload, Process
+
+ADDRESS_REQUEST_LASTS = timedelta(days=7)  # as long as Boundary_AddressDeadline waits
+CHOICE_REQUEST_LASTS = timedelta(days=3)  # as long as Boundary_NoChoice waits
+RETURN_TAG = "orderops-return"
+
+
+class Errors(StrEnum):
+    """BPMN error codes the diagram catches."""
+
+    OUT_OF_STOCK = "OUT_OF_STOCK"
+    SUPPLIER_SILENT = "SUPPLIER_SILENT"
+
+
+class Messages(StrEnum):
+    """Messages the diagram starts by or waits for."""
+
+    ORDER_PAID = "order_paid"
+    ORDER_CANCELLED = "order_cancelled"
+    ADDRESS_CORRECTED = "address_corrected"
+    CUSTOMER_CHOICE = "customer_choice"
+
+
+OrderId = Field(pattern=r"^[0-9]{1,19}$", examples=["450789469"], description="The shop's order id.")
+Text = Field(default="", max_length=200)
+
+
+class OrderPaid(MessagePayload):
+    """The shop has the money."""
+
+    shopify_order_id: str = OrderId
+
+
+class OrderCancelled(MessagePayload):
+    """The shop cancelled the order, or gave all the money back."""
+
+    shopify_order_id: str = OrderId
+
+
+class CorrectedAddress(MessagePayload):
+    """A shipping address as the customer or an agent corrected it."""
+
+    name: str = Text
+    street: str = Field(min_length=1, max_length=200)
+    street2: str = Text
+    city: str = Text
+    region: str = Text
+    postcode: str = Field(default="", max_length=20)
+    country: str = Field(pattern=r"^[A-Za-z]{2}$", description="ISO 3166 alpha-2 code.")
+
+
+class AddressCorrected(MessagePayload):
+    """The answer to one request for a corrected address."""
+
+    address_request: str = Field(max_length=100)
+    corrected_address: CorrectedAddress
+
+
+class CustomerChoice(MessagePayload):
+    """The answer to one question: refund or wait."""
+
+    choice_request: str = Field(max_length=100)
+    choice: Literal["refund", "wait"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """What the gateways and tables ask about an order; amounts in minor units."""
+
+    country: str
+    currency: str
+    order_total: int
+    order_open: bool
+    address: AddressFacts
+
+
+@dataclass(frozen=True, slots=True)
+class OfferFacts:
+    """One supplier's offer for the whole order; cost in minor units of the order's currency."""
+
+    supplier: str
+    cost: int
+    currency: str
+    in_stock: bool
+    lead_days: int
+    ships_to_country: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """All offers, for the table to choose from."""
+
+    offers: tuple[OfferFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """An order in the supplier's books; cost in minor units. None when the supplier has none."""
+
+    supplier_order_id: str | None
+    cost: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """Whether the goods were bought before the order was stopped, and as what."""
+
+    bought: bool
+    supplier_order_id: str | None
+    cost: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRequest:
+    """The open request, and the address as it is, to prefill the agent's form."""
+
+    address_request: str
+    address_to_correct: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceRequest:
+    """The open question."""
+
+    choice_request: str
+
+
+class Fulfillment:
+    """The jobs of bpmn/fulfillment.bpmn."""
+
+    def __init__(  # noqa: PLR0913  # the ports of one process, given by name in one place
+        self,
+        *,
+        shop: Shop,
+        suppliers: Suppliers,
+        addresses: Addresses,
+        journal: Journal,
+        effects: Effects,
+        questions: Questions,
+        cases: Cases,
+        requests: CustomerRequests,
+    ) -> None:
+        self._shop = shop
+        self._suppliers = suppliers
+        self._addresses = addresses
+        self._journal = journal
+        self._effects = effects
+        self._questions = questions
+        self._cases = cases
+        self._requests = requests
+
+    async def get_order(self, shopify_order_id: str) -> OrderFacts:
+        """Read the order from the shop into the case file. Natural: reading again only refreshes."""
+        order = await self._shop.get_order(shopify_order_id)
+        await self._cases.describe("fulfillment", order)
+        facts = self._addresses.facts(order.shipping_address)
+        return OrderFacts(facts.country, order.total.currency, order.total.minor, order.open, facts)
+
+    async def check_stock(self, shopify_order_id: str) -> Offers:
+        """Ask every supplier for an offer. Natural: asking changes nothing."""
+        order = await self._cases.order(shopify_order_id)
+        country = self._addresses.facts(order.shipping_address).country
+        offers = await self._suppliers.get_offers(order.id, order.lines, country)
+        return Offers(
+            tuple(
+                OfferFacts(o.supplier, o.cost.minor, o.cost.currency, o.in_stock, o.lead_days, o.ships_to_country)
+                for o in offers
+            )
+        )
+
+    async def place_supplier_order(
+        self, shopify_order_id: str, supplier: str, agreed_cost: int, currency: str
+    ) -> Bought:
+        """Buy the goods. Once per order: by the journal, and by our reference in the supplier's own books.
+
+        Errors: OUT_OF_STOCK when the supplier has sold out meanwhile; SUPPLIER_SILENT when it may have taken the
+        order but did not say so.
+        """
+        order = await self._cases.order(shopify_order_id)
+        cost = Money(agreed_cost, currency)
+
+        async def call() -> SupplierOrder:
+            try:
+                return await self._suppliers.place_order(
+                    supplier, _reference(order.id), order.lines, order.shipping_address, cost
+                )
+            except OutOfStockError as error:
+                raise BusinessOutcome(Errors.OUT_OF_STOCK, f"{supplier} has sold out") from error
+
+        request = {"supplier": supplier, "cost": cost.minor, "currency": cost.currency}
+        try:
+            bought = await self._journal.once(self._purchase(order.id, request, call))
+        except OutcomeUnknown as error:
+            raise BusinessOutcome(Errors.SUPPLIER_SILENT, f"no clear answer from {supplier}") from error
+        return Bought(bought.id, bought.cost.minor)
+
+    async def find_supplier_order(self, shopify_order_id: str) -> Bought:
+        """Ask the supplier whether it has our order. Natural: asking changes nothing outside."""
+        bought = await self._journal.settle(self._purchase(shopify_order_id))
+        return Bought(bought.id, bought.cost.minor) if bought else Bought(None, None)
+
+    async def stop_supplier_order(self, shopify_order_id: str) -> Stopped:
+        """Keep the goods from ever being bought, or say as what they were bought. Natural: stopped stays so."""
+        await self._requests.close_all(shopify_order_id)
+        bought = await self._journal.stop(self._purchase(shopify_order_id))
+        if bought is None:
+            return Stopped(bought=False, supplier_order_id=None, cost=None)
+        return Stopped(bought=True, supplier_order_id=bought.id, cost=bought.cost.minor)
+
+    def _purchase(
+        self,
+        order_id: str,
+        request: Mapping[str, Any] | None = None,
+        call: Callable[[], Awaitable[SupplierOrder]] | None = None,
+    ) -> Intent[SupplierOrder]:
+        """The one purchase of an order; without `call` it can be asked about and stopped only."""
+
+        async def record(connection: AsyncConnection, bought: SupplierOrder) -> None:
+            await set_cost(connection, order_id, bought.cost.minor)
+            facts = {"supplier": bought.supplier, "supplier_order_id": bought.id, "cost": bought.cost.minor}
+            sentence = f"Ordered from {bought.supplier} as {bought.id}"
+            await write_entry(connection, Entry(order_id, "bought", "supplier_order_placed", sentence, facts))
+
+        return Intent(
+            key=f"supplier_order:{order_id}",
+            kind="supplier_order",
+            case_id=order_id,
+            request=request or {},
+            result_type=SupplierOrder,
+            call=call or _nothing_to_buy,
+            find=lambda asked: self._suppliers.find_order(asked["supplier"], _reference(order_id)),
+            record=record,
+        )
+
+    async def book_cost_of_goods(
+        self, shopify_order_id: str, supplier_order_id: str, cost: int, currency: str
+    ) -> None:
+        """Book what the goods cost. Once per order, by the journal and the ledger's key."""
+        posting = Posting(
+            key=f"cogs:{shopify_order_id}",
+            account="COGS",
+            amount=Money(cost, currency),
+            order_id=shopify_order_id,
+            memo=supplier_order_id,
+        )
+        await self._effects.book(posting, "Cost of goods booked")
+
+    async def publish_supplier_order_placed(
+        self, shopify_order_id: str, supplier_order_id: str, cost: int, currency: str
+    ) -> None:
+        """Announce `supplier_order_placed`; cost in minor units. Once per order."""
+        payload = {
+            "shopify_order_id": shopify_order_id,
+            "supplier_order_id": supplier_order_id,
+            "cost": cost,
+            "currency": currency,
+        }
+        await self._announce("supplier_order_placed", payload, "Supplier order announced")
+
+    async def publish_order_failed(self, shopify_order_id: str, reason: str) -> None:
+        """Announce `order_failed`, and ask the customer nothing more. Once per order."""
+        await self._requests.close_all(shopify_order_id)
+        payload = {"shopify_order_id": shopify_order_id, "reason": reason}
+        await self._announce("order_failed", payload, f"Order failed: {reason.replace('_', ' ')}")
+
+    async def request_refund(self, shopify_order_id: str, reason: str) -> None:
+        """Announce `refund_requested` for the whole order; amount in minor units. Once per order."""
+        order = await self._cases.order(shopify_order_id)
+        payload = {
+            "shopify_order_id": shopify_order_id,
+            "amount": order.total.minor,
+            "currency": order.total.currency,
+            "reason": reason,
+        }
+        await self._announce("refund_requested", payload, "Refund requested")
+
+    async def _announce(self, name: str, payload: dict[str, Any], sentence: str) -> None:
+        order_id = payload["shopify_order_id"]
+        await self._effects.publish(Event(f"{name}:{order_id}", name, payload), order_id, sentence)
+
+    async def ask_for_address(
+        self, shopify_order_id: str, address_round: int, address_problems: list[str]
+    ) -> AddressRequest:
+        """Mail a link to the page where the customer corrects the address. Once per order and round."""
+        order = await self._cases.order(shopify_order_id)
+        address = {key: value for key, value in asdict(order.shipping_address).items() if key != "phone"}
+        facts = {**address, "problems": [sentence_for(problem) for problem in address_problems]}
+        request_id = f"{order.id}-address-{address_round}"
+        question = _address_question(request_id, "fulfillment_ask_for_address", facts)
+        await self._questions.ask(question, order)
+        return AddressRequest(request_id, address)
+
+    async def remind_customer(self, shopify_order_id: str, address_request: str) -> None:
+        """Mail the link to the page again. Once per request."""
+        order = await self._cases.order(shopify_order_id)
+        await self._questions.remind(_address_question(address_request, "fulfillment_remind_customer", {}), order)
+
+    async def ask_refund_or_wait(self, shopify_order_id: str) -> ChoiceRequest:
+        """Mail a link to the page with the two answers. Once per order."""
+        order = await self._cases.order(shopify_order_id)
+        question = Question(
+            id=f"{order.id}-choice",
+            kind=RequestKind.REFUND_OR_WAIT,
+            template="fulfillment_ask_refund_or_wait",
+            facts={},
+            lasts=CHOICE_REQUEST_LASTS,
+        )
+        await self._questions.ask(question, order)
+        return ChoiceRequest(question.id)
+
+    async def save_address(
+        self, shopify_order_id: str, address_request: str, corrected_address: CorrectedAddress
+    ) -> None:
+        """Put the corrected address into the shop. Once per request, and natural."""
+        address = Address(**corrected_address.model_dump())
+        key = f"address:{address_request}"
+        entry = Entry(shopify_order_id, key, "address_corrected", "Address corrected", {})
+        await self._effects.change(
+            key, entry, lambda: self._shop.update_shipping_address(shopify_order_id, address)
+        )
+        await self._requests.close(address_request)
+
+    async def mark_for_return(self, shopify_order_id: str, supplier_order_id: str) -> None:
+        """Tag the order in the shop, so that the goods go back when they arrive. Once per order, and natural."""
+        key = f"return:{shopify_order_id}"
+        facts = {"supplier_order_id": supplier_order_id}
+        entry = Entry(shopify_order_id, key, "marked_for_return", "Marked for return", facts)
+        await self._effects.change(key, entry, lambda: self._shop.tag_order(shopify_order_id, RETURN_TAG))
+
+
+def sentence_for(problem: str) -> str:
+    """What to tell a customer about one problem code of the table fulfillment_address_check."""
+    kind, _, field = problem.partition("_")
+    sentence = {
+        "missing": "Please add the {}.",
+        "malformed": "The {} does not look right for this country.",
+        "mismatched": "The {} does not belong to the rest of the address.",
+        "po": "We cannot deliver to a PO box here. Please give a street address.",
+        "blocked": "We cannot deliver to this {}.",
+    }.get(kind, "Please check the address.")
+    return sentence.format(field)
+
+
+def _address_question(request_id: str, template: str, facts: Mapping[str, Any]) -> Question:
+    return Question(request_id, RequestKind.ADDRESS, template, facts, ADDRESS_REQUEST_LASTS)
+
+
+def _reference(order_id: str) -> str:
+    return f"orderops-{order_id}"
+
+
+async def _nothing_to_buy() -> SupplierOrder:
+    raise AssertionError("this purchase can be asked about or stopped, not made")
+
+
+def registration(jobs: Fulfillment) -> Process:
+    """Everything bpmn/fulfillment.bpmn needs of us."""
+    return Process(
+        id="fulfillment",
+        jobs=(
+            Job("fulfillment.get_order", jobs.get_order),
+            Job("fulfillment.check_stock", jobs.check_stock),
+            Job("fulfillment.place_supplier_order", jobs.place_supplier_order),
+            Job("fulfillment.find_supplier_order", jobs.find_supplier_order),
+            Job("fulfillment.stop_supplier_order", jobs.stop_supplier_order),
+            Job("fulfillment.book_cost_of_goods", jobs.book_cost_of_goods),
+            Job("fulfillment.publish_supplier_order_placed", jobs.publish_supplier_order_placed),
+            Job("fulfillment.publish_order_failed", jobs.publish_order_failed),
+            Job("fulfillment.request_refund", jobs.request_refund),
+            Job("fulfillment.ask_for_address", jobs.ask_for_address),
+            Job("fulfillment.remind_customer", jobs.remind_customer),
+            Job("fulfillment.ask_refund_or_wait", jobs.ask_refund_or_wait),
+            Job("fulfillment.save_address", jobs.save_address),
+            Job("fulfillment.mark_for_return", jobs.mark_for_return),
+        ),
+        messages=(
+            Message(Messages.ORDER_PAID, OrderPaid, "shopify_order_id", timedelta(hours=1), starts=True),
+            Message(Messages.ORDER_CANCELLED, OrderCancelled, "shopify_order_id", timedelta(days=1)),
+            Message(Messages.ADDRESS_CORRECTED, AddressCorrected, "address_request", timedelta(days=7)),
+            Message(Messages.CUSTOMER_CHOICE, CustomerChoice, "choice_request", timedelta(days=3)),
+        ),
+        errors=Errors,
+        outcomes={
+            "Event_OrderSupplied": "supplied",
+            "Event_OrderAlreadyStopped": "cancelled",
+            "Event_OrderStopped": "cancelled",
+            "Event_OrderMarkedForReturn": "marked_for_return",
+            "Event_RefundRequested": "refund_requested",
+        },
+    )

@@ -1,0 +1,110 @@
+"""The one place that wires everything together. Nothing connects before it is used."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from workers import fulfillment
+from workers.adapters.address_facts import PostalAddresses
+from workers.adapters.mock_events import MockEventBus
+from workers.adapters.mock_ledger import MockLedger
+from workers.adapters.mock_mail import MockMailer
+from workers.adapters.mock_shop import MockShop
+from workers.adapters.mock_supplier import MockSuppliers
+from workers.adapters.mock_world import MockWorld
+from workers.casefile.cases import Cases
+from workers.casefile.db import Database
+from workers.casefile.journal import Journal
+from workers.casefile.records import Projection
+from workers.casefile.requests import CustomerRequests
+from workers.common import Effects, Questions
+from workers.ports.addresses import Addresses
+from workers.ports.events import EventBus
+from workers.ports.ledger import Ledger
+from workers.ports.mail import Mailer
+from workers.ports.shop import Shop
+from workers.ports.supplier import Suppliers
+from workers.runtime.engine import Engine
+from workers.runtime.jobs import Process
+from workers.runtime.links import Links
+from workers.runtime.relay import Relay
+from workers.runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The outside world: mocked here, real adapters for those who have them."""
+
+    shop: Shop
+    suppliers: Suppliers
+    ledger: Ledger
+    mailer: Mailer
+    events: EventBus
+    addresses: Addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """Everything that an api or a worker process runs on."""
+
+    settings: Settings
+    database: Database
+    engine: Engine
+    processes: tuple[Process, ...]
+    cases: Cases
+    requests: CustomerRequests
+    links: Links
+    projection: Projection
+    relay: Relay
+
+
+def mocked_outside(world: MockWorld) -> Outside:
+    """The mocked outside world, over connections of its own."""
+    return Outside(
+        shop=MockShop(world),
+        suppliers=MockSuppliers(world),
+        ledger=MockLedger(world),
+        mailer=MockMailer(world),
+        events=MockEventBus(world),
+        addresses=PostalAddresses(),
+    )
+
+
+@asynccontextmanager
+async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Assembled]:
+    """Wire everything from the settings; `outside` replaces the mocked world. Closes what it opened."""
+    async with AsyncExitStack() as stack:
+        url = str(settings.database_url)
+        database = Database(url, settings.database_pool)
+        stack.push_async_callback(database.close)
+        if outside is None:
+            world = MockWorld(url, settings.database_pool)
+            stack.push_async_callback(world.close)
+            outside = mocked_outside(world)
+        engine = await stack.enter_async_context(Engine(settings.zeebe_grpc, settings.zeebe_rest))
+        cases, requests = Cases(database), CustomerRequests(database)
+        links = Links(settings.link_secret, settings.public_url)
+        journal = Journal(database)
+        effects = Effects(journal, outside.mailer, outside.events, outside.ledger)
+        jobs = fulfillment.Fulfillment(
+            shop=outside.shop,
+            suppliers=outside.suppliers,
+            addresses=outside.addresses,
+            journal=journal,
+            effects=effects,
+            questions=Questions(effects, cases, requests, links),
+            cases=cases,
+            requests=requests,
+        )
+        processes = (fulfillment.registration(jobs),)
+        yield Assembled(
+            settings=settings,
+            database=database,
+            engine=engine,
+            processes=processes,
+            cases=cases,
+            requests=requests,
+            links=links,
+            projection=Projection(database, {process.id: process.outcomes for process in processes}),
+            relay=Relay(database, engine),
+        )
