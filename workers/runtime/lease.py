@@ -1,0 +1,74 @@
+"""How long a job is ours: the engine hands it to another worker when its time is over."""
+
+import asyncio
+import time
+
+import grpc
+import structlog
+
+from workers.runtime.calls import ATTEMPT_SECONDS, worth_retrying
+from workers.runtime.gateway import JobGateway
+
+log = structlog.get_logger(__name__)
+
+WAITED = 0.002
+"""Seconds: a job that we waited for longer than this lay in no buffer."""
+
+
+class EngineClock:
+    """Tells how long a job is still ours, without trusting that the engine's clock and ours agree.
+
+    A job that we were waiting for was handed out just now, so its deadline shows how far the clocks are apart;
+    one that lay in a buffer meanwhile shows, by that, how long it lay there.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._ahead: float | None = None
+
+    def left(self, deadline_ms: int, waited: float) -> float:
+        """Seconds until the engine hands the job out again; `waited` is how long we waited for it."""
+        remaining = deadline_ms / 1000 - time.time()
+        if self._ahead is None or waited > WAITED:
+            self._ahead = remaining - self._timeout
+        return remaining - self._ahead
+
+
+class Lease:
+    """Keeps one job ours while its handler works, by asking for more time when half of it is over."""
+
+    def __init__(self, gateway: JobGateway, key: int, timeout: float, left: float) -> None:
+        self._gateway = gateway
+        self._key = key
+        self._timeout = timeout
+        self._loop = asyncio.get_running_loop()
+        self._ends = self._loop.time() + left
+        self._asking: asyncio.Task[None] | None = None
+        self._timer = self._loop.call_later(max(left - timeout / 2, 0), self._ask)
+
+    @property
+    def left(self) -> float:
+        """Seconds that the job is still ours."""
+        return self._ends - self._loop.time()
+
+    def stop(self) -> None:
+        """Ask no more: the handler is done."""
+        self._timer.cancel()
+        if self._asking is not None:
+            self._asking.cancel()
+
+    def _ask(self) -> None:
+        self._asking = self._loop.create_task(self._extend())
+
+    async def _extend(self) -> None:
+        asked = self._loop.time()
+        again = self._timeout / 2
+        try:
+            await self._gateway.extend(self._key, int(self._timeout * 1000), ATTEMPT_SECONDS)
+            self._ends = asked + self._timeout
+        except grpc.aio.AioRpcError as error:
+            if not worth_retrying(error):
+                log.warning("job.taken_away", status=error.code().name)
+                return
+            again = min(self._timeout / 20, 2.0)
+        self._timer = self._loop.call_later(again, self._ask)

@@ -1,0 +1,124 @@
+"""Structured logs: dotted event names and fields, one format for ours and for the libraries', no personal data."""
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import stamina.instrumentation
+import structlog
+
+PERSONAL = frozenset(
+    {
+        "address",
+        "address1",
+        "address2",
+        "billing_address",
+        "city",
+        "company",
+        "corrected_address",
+        "customer",
+        "email",
+        "first_name",
+        "last_name",
+        "name",
+        "phone",
+        "postcode",
+        "region",
+        "shipping_address",
+        "street",
+        "street2",
+        "to",
+        "zip",
+    }
+)
+"""Names of fields that hold a person's data wherever they appear, nested ones included."""
+
+HIDDEN = "[personal]"
+EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+QUIET = {"sqlalchemy": logging.WARNING, "httpx": logging.WARNING, "httpcore": logging.WARNING}
+ROUTED = ("uvicorn", "uvicorn.access", "uvicorn.error", "grpc", "sqlalchemy")
+DEEPEST = 6
+
+
+def configure(log_format: str = "console", level: int = logging.INFO) -> None:
+    """Send every log of this process, the libraries' too, to standard error in one format. Harmless to repeat."""
+    stamina.instrumentation.set_on_retry_hooks([])  # changes of state are logged, not every attempt
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    _route_standard_logging(_formatter(log_format, shared), level)
+
+
+def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide known personal fields, and anything that looks like a mail address in any text."""
+    return {key: HIDDEN if key in PERSONAL else _clean(value, 0) for key, value in event.items()}
+
+
+def places(error: BaseException) -> list[str]:
+    """Where an error came from and what kinds it is made of, without its text: that may be somebody's data."""
+    frames = [
+        f"{frame.filename.rpartition('site-packages/')[2]}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    origin = error.__cause__ or error.__context__
+    cause = [] if origin is None else [f"from {type(origin).__name__}", *places(origin)[-2:]]
+    return [*frames[-6:], *cause]
+
+
+def _clean(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return EMAIL.sub(HIDDEN, value) if "@" in value else value
+    if depth > DEEPEST:
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {key: HIDDEN if key in PERSONAL else _clean(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item, depth + 1) for item in value]
+    return value
+
+
+def _formatter(log_format: str, shared: list[structlog.typing.Processor]) -> structlog.stdlib.ProcessorFormatter:
+    renderer: structlog.typing.Processor
+    if log_format == "json":
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+
+
+def _route_standard_logging(formatter: logging.Formatter, level: int) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in ROUTED:
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
+    for name, quiet in QUIET.items():
+        logging.getLogger(name).setLevel(quiet)
