@@ -1,0 +1,226 @@
+"""The effect journal: once per key, whatever happens in between."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select
+
+from workers.casefile.cases import Entry, write_entry
+from workers.casefile.db import Database
+from workers.casefile.journal import Intent, Journal
+from workers.casefile.models import Effect, EffectState, TimelineEntry
+from workers.runtime.errors import (
+    BusinessOutcome,
+    EffectConflict,
+    EffectInProgress,
+    EffectStopped,
+    OutcomeUnknown,
+    Unavailable,
+)
+
+
+class Codes(StrEnum):
+    SOLD_OUT = "SOLD_OUT"
+
+
+@dataclass(frozen=True)
+class Purchase:
+    id: str
+    supplier: str
+
+
+@dataclass
+class Provider:
+    """A provider with books of its own, which fails the way it is told to."""
+
+    books: list[Purchase] = field(default_factory=list)
+    before: Exception | None = None
+    after: Exception | None = None
+    slow: float = 0
+    asked: list[Mapping[str, Any]] = field(default_factory=list)
+
+    async def buy(self, supplier: str) -> Purchase:
+        await asyncio.sleep(self.slow)
+        if self.before:
+            raise self.before
+        self.books.append(Purchase(f"po-{len(self.books) + 1}", supplier))
+        if self.after:
+            raise self.after
+        return self.books[-1]
+
+    async def find(self, request: Mapping[str, Any]) -> Purchase | None:
+        self.asked.append(request)
+        return next((purchase for purchase in self.books if purchase.supplier == request["supplier"]), None)
+
+
+class Buyer:
+    """The same effect again and again, as jobs do it."""
+
+    def __init__(self, journal: Journal, database: Database) -> None:
+        self.key = f"test:{uuid4()}"
+        self.provider = Provider()
+        self.journal = journal
+        self.database = database
+
+    def intent(self, supplier: str = "cj") -> Intent[Purchase]:
+        async def record(connection: Any, purchase: Purchase) -> None:
+            entry = Entry(self.key, "bought", "bought", f"Bought as {purchase.id}", {})
+            await write_entry(connection, entry)
+
+        return Intent(
+            key=self.key,
+            kind="test",
+            case_id=self.key,
+            request={"supplier": supplier},
+            result_type=Purchase,
+            call=lambda: self.provider.buy(supplier),
+            find=self.provider.find,
+            record=record,
+        )
+
+    async def buy(self, supplier: str = "cj") -> Purchase:
+        return await self.journal.once(self.intent(supplier))
+
+    async def state(self) -> str:
+        async with self.database.sessions() as session:
+            return (await session.get_one(Effect, self.key)).state
+
+    async def entries(self) -> int:
+        async with self.database.sessions() as session:
+            query = select(TimelineEntry).where(TimelineEntry.case_id == self.key)
+            return len((await session.scalars(query)).all())
+
+
+@pytest.fixture
+def buyer(database: Database) -> Buyer:
+    return Buyer(Journal(database), database)
+
+
+async def test_an_effect_happens_once_and_gives_the_same_result_again(buyer: Buyer) -> None:
+    first = await buyer.buy()
+    assert await buyer.buy() == first
+    assert len(buyer.provider.books) == 1
+    assert await buyer.entries() == 1
+
+
+async def test_two_workers_at_once_buy_once(buyer: Buyer) -> None:
+    """The second is told that the effect is in progress, and finds the result on its next attempt."""
+    buyer.provider.slow = 0.2
+    results = await asyncio.gather(*(buyer.buy() for _ in range(5)), return_exceptions=True)
+    assert sum(isinstance(result, Purchase) for result in results) == 1
+    assert sum(isinstance(result, EffectInProgress) for result in results) == 4
+    assert len(buyer.provider.books) == 1
+
+
+async def test_a_lost_answer_is_settled_by_asking(buyer: Buyer) -> None:
+    buyer.provider.after = OutcomeUnknown("time-out")
+    with pytest.raises(OutcomeUnknown):
+        await buyer.buy()
+    assert await buyer.state() == EffectState.UNKNOWN
+    buyer.provider.after = None
+    assert (await buyer.buy()).id == "po-1"
+    assert len(buyer.provider.books) == 1
+    assert await buyer.entries() == 1
+
+
+async def test_an_unexpected_exception_counts_as_a_lost_answer(buyer: Buyer) -> None:
+    buyer.provider.after = ZeroDivisionError()
+    with pytest.raises(OutcomeUnknown):
+        await buyer.buy()
+    buyer.provider.after = None
+    await buyer.buy()
+    assert len(buyer.provider.books) == 1
+
+
+async def test_a_worker_killed_after_the_call_leaves_an_intent_that_is_settled_by_asking(buyer: Buyer) -> None:
+    """A cancelled task stands for the kill: nothing of ours runs after the provider acted."""
+    buyer.provider.after = asyncio.CancelledError()  # type: ignore[assignment]
+    with pytest.raises(asyncio.CancelledError):
+        await buyer.buy()
+    assert await buyer.state() == EffectState.INTENDED
+    buyer.provider.after = None
+    await buyer.buy()
+    assert len(buyer.provider.books) == 1
+
+
+async def test_a_worker_killed_before_the_call_leaves_an_intent_that_is_made_good(buyer: Buyer) -> None:
+    buyer.provider.before = asyncio.CancelledError()  # type: ignore[assignment]
+    with pytest.raises(asyncio.CancelledError):
+        await buyer.buy()
+    buyer.provider.before = None
+    await buyer.buy()
+    assert len(buyer.provider.books) == 1
+    assert buyer.provider.asked == [{"supplier": "cj"}]
+
+
+@pytest.mark.parametrize("refusal", [Unavailable("503"), BusinessOutcome(Codes.SOLD_OUT, "sold out")])
+async def test_after_a_refusal_the_effect_may_be_asked_of_another(buyer: Buyer, refusal: Exception) -> None:
+    buyer.provider.before = refusal
+    with pytest.raises(type(refusal)):
+        await buyer.buy("cj")
+    assert await buyer.state() == EffectState.NOT_EXECUTED
+    buyer.provider.before = None
+    assert (await buyer.buy("aliexpress")).supplier == "aliexpress"
+    assert buyer.provider.asked == []
+
+
+async def test_an_unknown_outcome_at_one_supplier_is_asked_there_before_another_is_tried(buyer: Buyer) -> None:
+    buyer.provider.after = OutcomeUnknown("time-out")
+    with pytest.raises(OutcomeUnknown):
+        await buyer.buy("cj")
+    buyer.provider.after = None
+    with pytest.raises(EffectConflict):
+        await buyer.buy("aliexpress")
+    assert [purchase.supplier for purchase in buyer.provider.books] == ["cj"]
+
+
+async def test_a_done_effect_with_another_request_is_a_conflict(buyer: Buyer) -> None:
+    await buyer.buy("cj")
+    with pytest.raises(EffectConflict):
+        await buyer.buy("aliexpress")
+
+
+async def test_a_stopped_effect_never_happens(buyer: Buyer) -> None:
+    assert await buyer.journal.stop(buyer.intent()) is None
+    with pytest.raises(EffectStopped):
+        await buyer.buy()
+    assert await buyer.journal.stop(buyer.intent()) is None
+    assert buyer.provider.books == []
+
+
+async def test_stopping_after_it_happened_gives_the_result(buyer: Buyer) -> None:
+    bought = await buyer.buy()
+    assert await buyer.journal.stop(buyer.intent()) == bought
+
+
+async def test_stopping_an_unknown_outcome_asks_first(buyer: Buyer) -> None:
+    buyer.provider.after = OutcomeUnknown("time-out")
+    with pytest.raises(OutcomeUnknown):
+        await buyer.buy()
+    stopped = await buyer.journal.stop(buyer.intent())
+    assert stopped == buyer.provider.books[0]
+    assert await buyer.entries() == 1
+
+
+async def test_stopping_while_a_worker_is_at_it_waits(buyer: Buyer) -> None:
+    buyer.provider.slow = 0.3
+    buying = asyncio.create_task(buyer.buy())
+    await asyncio.sleep(0.1)
+    with pytest.raises(EffectInProgress):
+        await buyer.journal.stop(buyer.intent())
+    bought = await buying
+    assert await buyer.journal.stop(buyer.intent()) == bought
+
+
+async def test_settling_asks_and_changes_nothing(buyer: Buyer) -> None:
+    assert await buyer.journal.settle(buyer.intent()) is None
+    buyer.provider.after = OutcomeUnknown("time-out")
+    with pytest.raises(OutcomeUnknown):
+        await buyer.buy()
+    assert await buyer.journal.settle(buyer.intent()) == buyer.provider.books[0]
+    assert await buyer.state() == EffectState.DONE

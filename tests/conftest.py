@@ -1,0 +1,75 @@
+"""What tests share: one PostgreSQL and, for those that need it, one engine for the whole session."""
+
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from workers.casefile import migrate
+from workers.casefile.db import Database
+from workers.runtime.native.children import Child, Program
+from workers.runtime.native.config import StackConfig
+from workers.runtime.native.ports import free_base_port
+from workers.runtime.native.postgres import prepare_postgres
+from workers.runtime.native.stack import Stack, running_stack
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A folder of this session's, with a short path: a unix socket's name has room for about a hundred letters."""
+    with tempfile.TemporaryDirectory(prefix="orderops-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder with real orders, or a skip that says so."""
+    folder = Path(os.environ.get("ORDEROPS_DATA", "../shared/data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data: ORDEROPS_DATA points to {folder}, which is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def database_url(scratch: Path) -> Iterator[str]:
+    """A migrated PostgreSQL of this session's."""
+    postgres = prepare_postgres(scratch / "pg")
+    server = Child(
+        Program(name="postgres", command=postgres.command, user=postgres.user, log=scratch / "postgres.log")
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while not postgres.answers():
+            assert time.monotonic() < deadline, (scratch / "postgres.log").read_text()
+            time.sleep(0.05)
+        migrate.upgrade(postgres.url)
+        yield postgres.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool on the session's PostgreSQL."""
+    database = Database(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def engine(scratch: Path) -> Iterator[Stack]:
+    """A real broker with a controlled clock, and a PostgreSQL beside it. Its records go to where our api would be."""
+    base_port = free_base_port()
+    config = StackConfig(
+        instance="tests",
+        home=scratch,
+        base_port=base_port,
+        apps=False,
+        controlled_clock=True,
+        heap="768m",
+    )
+    with running_stack(config) as stack:
+        yield stack
