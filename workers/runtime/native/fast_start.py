@@ -1,0 +1,72 @@
+"""Starting the broker in half the time: Java's ahead-of-time cache.
+
+From Java 25 on, one recorded run writes loaded classes and method profiles to a file that later runs begin with.
+It changes only how the JVM comes up, never what it does afterwards; a file that does not fit is ignored.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from workers.runtime.native.camunda import Broker
+from workers.runtime.native.children import Child, Program
+from workers.runtime.native.engine import Engine
+from workers.runtime.native.health import answers
+from workers.runtime.native.java import Java
+from workers.runtime.native.locks import exclusive
+from workers.runtime.native.ports import StackPorts, free_base_port
+
+LEAST_JAVA = 25
+RECORDING_SECONDS = 180
+QUIET = "-Xlog:aot*=error"
+
+
+def fast_start(java: Java, engine: Engine, report: Callable[[str], None]) -> list[str]:
+    """JVM options that start the broker fast; recorded at the first call, which takes about 40 s.
+
+    Empty when this Java cannot do it or the recording failed: the broker then merely starts slower.
+    """
+    if java.version < LEAST_JAVA:
+        return []
+    recorded = _file(java, engine)
+    with exclusive(recorded.with_suffix(".lock")):
+        if not recorded.exists():
+            report("Recording a fast start of the engine (once, about 40 s)")
+            _record(java, engine, recorded)
+    return [f"-XX:AOTCache={recorded}", QUIET] if recorded.stat().st_size else []
+
+
+def _file(java: Java, engine: Engine) -> Path:
+    belongs_to = f"{java.path} {java.description} {engine.folder}"
+    key = hashlib.sha256(belongs_to.encode()).hexdigest()[:12]
+    return engine.folder.with_name(f"{engine.folder.name}-fast-start-{key}.aot")
+
+
+def _record(java: Java, engine: Engine, target: Path) -> None:
+    """Leaves the recording at `target`, or an empty file when it failed, so that it is not tried every time."""
+    folder = Path(tempfile.mkdtemp(prefix="recording-", dir=target.parent))
+    fresh = folder / "fast-start.aot"
+    broker = Broker(number=0, folder=folder, ports=StackPorts(free_base_port()), heap="1g")
+    try:
+        broker.write_configuration()
+        child = Child(
+            Program(
+                name="recording",
+                command=broker.command(java, engine, [f"-XX:AOTCacheOutput={fresh}", QUIET]),
+                log=folder / "recording.log",
+                stop_seconds=RECORDING_SECONDS,
+            )
+        )
+        deadline = time.monotonic() + RECORDING_SECONDS
+        while not (ready := answers(broker.health_url())) and child.running() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        child.stop()  # the JVM writes the file as it ends
+        if ready and fresh.exists():
+            fresh.rename(target)
+        else:
+            target.touch()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
