@@ -26,7 +26,7 @@ from pyzeebe.proto.gateway_pb2 import (
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from workers.runtime.calls import as_ours, insist
-from workers.runtime.encoding import MAX_BYTES
+from workers.runtime.encoding import UnencodableError, encode
 from workers.runtime.errors import EngineNotFound, EngineRefused
 from workers.runtime.usertasks import UserTasks
 
@@ -117,9 +117,10 @@ class Engine:
         within: timedelta = PATIENCE,
     ) -> None:
         """Publish a message; one with this id still in the engine's buffer counts as published."""
-        encoded = orjson.dumps(variables)
-        if len(encoded) > MAX_BYTES:
-            raise EngineRefused(f"Message {name} is above {MAX_BYTES} bytes and was not sent.")
+        try:
+            encoded = encode(variables)
+        except UnencodableError as error:
+            raise EngineRefused(f"Message {name} was not sent: {error}.") from None
         request = PublishMessageRequest(
             name=name,
             correlationKey=correlation_key,

@@ -1,4 +1,4 @@
-"""What is known of the worker's connection to the engine, per job type."""
+"""What is known of the connections to the engine."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,11 +10,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Link:
-    """One way jobs come in. Logs once per change, not per attempt."""
+    """One way to or from the engine. Logs once per change, not per attempt."""
 
-    job_type: str
+    subject: str
+    """What travels this way: a job type, or the inbox."""
     way: str
-    """stream or poll."""
+    """stream, poll or relay."""
     up: bool | None = None
     last_success: datetime | None = None
     last_error: str | None = None
@@ -23,13 +24,13 @@ class Link:
         """It works."""
         self.last_success = datetime.now(UTC)
         if self.up is False:
-            log.info(f"{self.way}.back", job_type=self.job_type)
+            log.info(f"{self.way}.back", subject=self.subject)
         self.up = True
 
     def failed(self, status: str) -> None:
         """It does not, for this reason."""
         if self.up is not False or self.last_error != status:
-            log.warning(f"{self.way}.lost", job_type=self.job_type, status=status)
+            log.warning(f"{self.way}.lost", subject=self.subject, status=status)
         self.up = False
         self.last_error = status
 

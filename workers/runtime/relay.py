@@ -1,0 +1,181 @@
+"""The relay: publishes what lies in the inbox, until the engine has accepted it.
+
+Any number of relays share the rows. A row is marked in the transaction that claimed it; should that be lost
+after the engine had accepted the message, it is published again under the same message id, which the engine knows
+as long as the message's time to live lasts.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import psycopg
+import structlog
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workers.casefile.db import DATABASE_AWAY, Database
+from workers.casefile.models import InboxRow
+from workers.runtime.engine import Engine
+from workers.runtime.errors import EngineRefused, EngineUnavailable
+from workers.runtime.health import Link
+from workers.runtime.logs import places
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100
+PROBE = 8
+"""Rows tried at once while the engine takes none: enough that a single bad row does not look like an outage."""
+AT_ONCE = 16
+"""Messages under way; a broker is busy with fewer."""
+ATTEMPT = timedelta(seconds=2)
+LOOK_EVERY = 1.0
+"""Seconds between looks without a notification."""
+LONGEST_PAUSE = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one row: published, refused for good, or (with neither) to be tried again."""
+
+    row: InboxRow
+    error: str | None = None
+    refused: bool = False
+
+
+class Relay:
+    """Runs in the api process; cancel its task to stop it."""
+
+    def __init__(self, database: Database, engine: Engine) -> None:
+        self.link = Link("inbox", "relay")
+        self._database = database
+        self._engine = engine
+        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._arrived = asyncio.Event()
+        self._resting: dict[int, float] = {}
+        """Rows the engine did not take just now, and when they are tried again."""
+
+    async def run(self) -> None:
+        """Publish for ever; neither the engine nor PostgreSQL being away ends it."""
+        listener = asyncio.create_task(self._listen())
+        try:
+            while True:
+                self._arrived.clear()
+                if not await self._publish_batch_or_rest():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._arrived.wait(), LOOK_EVERY)
+        finally:
+            listener.cancel()
+
+    async def drain(self) -> None:
+        """Publish everything that is there, however long the engine takes to accept it."""
+        while True:
+            claimed = await self._publish_batch()
+            if not claimed and not self._resting:
+                return
+            await asyncio.sleep(0 if claimed else 0.02)
+
+    async def _publish_batch_or_rest(self) -> bool:
+        """Whether to look again at once: there may be more, or something failed and its pause is over already."""
+        try:
+            claimed = await self._publish_batch()
+        except DATABASE_AWAY as error:
+            self.link.failed(type(error).__name__)
+            await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311  # spreads load
+            return True
+        except Exception as error:
+            log.error("relay.crashed", error=type(error).__name__, places=places(error))
+            await asyncio.sleep(LOOK_EVERY)
+            return True
+        if self._resting:
+            await asyncio.sleep(0.2)
+        return claimed > 0
+
+    async def _publish_batch(self) -> int:
+        """Claim rows, publish them side by side, and mark what became of them. Returns how many there were."""
+        now = asyncio.get_running_loop().time()
+        self._resting = {row: until for row, until in self._resting.items() if until > now}
+        async with self._database.transaction() as session:
+            rows = await self._claim(session)
+            outcomes = await asyncio.gather(*(self._publish(row) for row in rows))
+            await _mark(session, outcomes)
+        for outcome in outcomes:
+            self._note(outcome)
+        return len(rows)
+
+    async def _claim(self, session: AsyncSession) -> Sequence[InboxRow]:
+        query = (
+            select(InboxRow)
+            .where(InboxRow.published_at.is_(None), InboxRow.refused_at.is_(None))
+            .order_by(InboxRow.id)
+            .limit(PROBE if self.link.up is False else BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        if self._resting:
+            query = query.where(InboxRow.id.not_in(self._resting))
+        return (await session.scalars(query)).all()
+
+    async def _publish(self, row: InboxRow) -> Outcome:
+        async with self._at_once:
+            try:
+                await self._engine.publish_message(
+                    row.message_name,
+                    row.correlation_key,
+                    message_id=row.message_id,
+                    ttl=timedelta(milliseconds=row.time_to_live_ms),
+                    variables=row.variables,
+                    within=ATTEMPT,
+                )
+            except EngineRefused as error:
+                return Outcome(row, str(error), refused=True)
+            except EngineUnavailable as error:
+                return Outcome(row, str(error))
+        return Outcome(row)
+
+    def _note(self, outcome: Outcome) -> None:
+        row = outcome.row
+        if outcome.error is not None and not outcome.refused:
+            pause = min(0.2 * 2 ** min(row.attempts, 10), LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
+            self._resting[row.id] = asyncio.get_running_loop().time() + pause
+            self.link.failed(outcome.error)
+            return
+        self.link.succeeded()
+        event = "message.refused" if outcome.refused else "message.published"
+        log.info(event, inbox_id=row.id, message_name=row.message_name, trace=row.trace_id)
+
+    async def _listen(self) -> None:
+        """Set the event whenever something was committed to the inbox; without it the regular look finds it."""
+        while True:
+            with contextlib.suppress(psycopg.Error, *DATABASE_AWAY):
+                await self._hear()
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _hear(self) -> None:
+        async with self._database.engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            driver = raw.driver_connection
+            assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101  # Database uses psycopg
+            try:
+                await driver.set_autocommit(True)
+                await driver.execute("LISTEN inbox")
+                async for _ in driver.notifies():
+                    self._arrived.set()
+            finally:
+                await connection.invalidate()  # never back to the pool: it listens
+
+
+async def _mark(session: AsyncSession, outcomes: Sequence[Outcome]) -> None:
+    """Published rows in one statement, the others one by one with what the engine said."""
+    published = [outcome.row.id for outcome in outcomes if outcome.error is None]
+    attempted = InboxRow.attempts + 1
+    if published:
+        done = update(InboxRow).where(InboxRow.id.in_(published))
+        await session.execute(done.values(published_at=func.now(), attempts=attempted, last_error=None))
+    for outcome in outcomes:
+        if outcome.error is not None:
+            one = update(InboxRow).where(InboxRow.id == outcome.row.id)
+            refused_at = func.now() if outcome.refused else None
+            await session.execute(one.values(attempts=attempted, last_error=outcome.error, refused_at=refused_at))
