@@ -87,7 +87,7 @@ class Relay:
             await asyncio.sleep(random.uniform(0.2, 1.0))  # noqa: S311  # spreads load
             return True
         except Exception as error:
-            log.error("relay.crashed", error=type(error).__name__, places=places(error))
+            log.critical("relay.crashed", error=type(error).__name__, places=places(error))
             await asyncio.sleep(LOOK_EVERY)
             return True
         if self._resting:

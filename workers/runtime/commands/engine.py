@@ -1,0 +1,99 @@
+"""`orderops deploy` and `orderops worker`."""
+
+import asyncio
+import os
+import signal
+import threading
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from workers.runtime import logs
+from workers.runtime.bootstrap import assemble
+from workers.runtime.deploy import deploy, wait_until_ready
+from workers.runtime.engine import Deployed
+from workers.runtime.errors import UserError
+from workers.runtime.gateway import GrpcJobGateway
+from workers.runtime.host import Host
+from workers.runtime.jobs import Process
+from workers.runtime.settings import Settings, load_settings
+from workers.runtime.wiring import require_agreement
+
+HARD_STOP_SECONDS = 30.0
+"""However stuck a shutdown is, it ends then."""
+
+ProcessNames = Annotated[
+    list[str] | None, typer.Option("--process", help="Serve only this process; may be given several times.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("deploy")(deploy_command)
+    app.command("worker")(worker_command)
+
+
+def deploy_command() -> None:
+    """Deploy every diagram, decision table and form in one call, after checking that they fit the code."""
+    settings = load_settings()
+    logs.configure(settings.log_format)
+    table = _table(uvloop.run(_deploy(settings)))
+    Console().print(table)
+
+
+def worker_command(process: ProcessNames = None) -> None:
+    """Do the jobs of the processes until told to stop (Ctrl-C or SIGTERM); then finish what is under way."""
+    settings = load_settings()
+    logs.configure(settings.log_format)
+    uvloop.run(_work(settings, frozenset(process or ())))
+
+
+async def _deploy(settings: Settings) -> list[Deployed]:
+    console = Console(stderr=True)
+    async with assemble(settings) as app:
+        require_agreement(app.processes)
+        with console.status("Waiting for the engine") as status:
+            await wait_until_ready(app.engine, lambda missing: status.update(f"Waiting for the engine: {missing}"))
+            status.update("Deploying")
+            return await deploy(app.engine, app.processes)
+
+
+async def _work(settings: Settings, names: frozenset[str]) -> None:
+    async with assemble(settings) as app:
+        require_agreement(app.processes)
+        jobs = [job for process in _chosen(app.processes, names) for job in process.jobs]
+        host = Host(jobs, GrpcJobGateway(app.engine.channel))
+        await host.run(_told_to_stop())
+
+
+def _chosen(processes: tuple[Process, ...], names: frozenset[str]) -> tuple[Process, ...]:
+    if unknown := names - {process.id for process in processes}:
+        known = ", ".join(process.id for process in processes)
+        raise UserError(f"There is no process {', '.join(sorted(unknown))}.", hint=f"There are: {known}.")
+    return tuple(process for process in processes if not names or process.id in names)
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set by SIGTERM or SIGINT, which also starts the clock that ends a shutdown that hangs."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        stop.set()
+        hard_stop = threading.Timer(HARD_STOP_SECONDS, os._exit, args=(1,))
+        hard_stop.daemon = True
+        hard_stop.start()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, on_signal)
+    return stop
+
+
+def _table(deployed: list[Deployed]) -> Table:
+    table = Table("", "id", "version", "")
+    for item in sorted(deployed, key=lambda item: (item.kind != "process", item.kind, item.id)):
+        table.add_row(item.kind, item.id, str(item.version), "new" if item.new else "unchanged")
+    return table

@@ -1,0 +1,208 @@
+"""Does the code agree with the diagrams, the diagrams with the tables and forms, and all of them with the rules?
+
+Each rule yields sentences; none means that it holds. The worker host and `orderops deploy` refuse to go on while
+there is any.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.runtime.errors import UserError
+from workers.runtime.jobs import Process
+from workers.runtime.model import (
+    DecisionFile,
+    Diagram,
+    FormFile,
+    Platform,
+    Reference,
+    UnreadableModelError,
+    read_decisions,
+    read_diagram,
+    read_form,
+)
+from workers.runtime.resources import forms_dir, models_dir
+
+PLATFORM = Platform("Camunda Cloud", "8.6")
+BINDING = "deployment"
+
+
+@dataclass(frozen=True)
+class Files:
+    """Everything that is deployed, as read."""
+
+    diagrams: tuple[Diagram, ...]
+    decisions: tuple[DecisionFile, ...]
+    forms: tuple[FormFile, ...]
+
+    @property
+    def decision_ids(self) -> frozenset[str]:
+        """Every decision in any file."""
+        return frozenset(decision for file in self.decisions for decision in file.decisions)
+
+
+Rule = Callable[[Process, Diagram, Files], Iterator[str]]
+
+
+def check(processes: Iterable[Process], bpmn_dir: Path, forms_dir: Path) -> list[str]:
+    """Every difference between the registered processes and the files, in sentences; empty when they agree."""
+    processes = list(processes)
+    try:
+        files = read(bpmn_dir, forms_dir)
+    except UnreadableModelError as error:
+        return [f"{error}."]
+    drawn = {diagram.process_id: diagram for diagram in files.diagrams}
+    differences = list(_about_files(files, {process.id for process in processes}))
+    for process in processes:
+        if (diagram := drawn.get(process.id)) is None:
+            differences.append(f"Process {process.id} is registered, but there is no {process.id}.bpmn with it.")
+            continue
+        differences += [sentence for rule in RULES for sentence in rule(process, diagram, files)]
+    return differences
+
+
+def require_agreement(processes: Iterable[Process]) -> None:
+    """Raise UserError with every difference; used before anything is deployed or served."""
+    if differences := check(processes, models_dir(), forms_dir()):
+        listing = "\n".join(f"  - {difference}" for difference in differences)
+        raise UserError(
+            f"The diagrams and the code do not agree:\n{listing}",
+            hint="Change the diagram in Modeler or the registration table in workers/, then try again.",
+        )
+
+
+def read(bpmn_dir: Path, forms_dir: Path) -> Files:
+    """Every file of both folders; raises UnreadableModelError."""
+    return Files(
+        diagrams=tuple(read_diagram(path) for path in sorted(bpmn_dir.glob("*.bpmn"))),
+        decisions=tuple(read_decisions(path) for path in sorted(bpmn_dir.glob("*.dmn"))),
+        forms=tuple(read_form(path) for path in sorted(forms_dir.glob("*.form"))),
+    )
+
+
+def _about_files(files: Files, registered: set[str]) -> Iterator[str]:
+    """Rules about single files and their names."""
+    for diagram in files.diagrams:
+        yield from _about_diagram(diagram, registered)
+    for decisions in files.decisions:
+        yield from _about_decisions(decisions, registered)
+    used = {reference.target for diagram in files.diagrams for reference in diagram.forms}
+    for form in files.forms:
+        name = form.path.name
+        yield from _platform(name, form.platform)
+        if form.id != form.path.stem:
+            yield f"{name}: its id is {form.id}, expected the file's name {form.path.stem}."
+        if form.id not in used:
+            yield f"{name}: no user task uses this form."
+
+
+def _about_diagram(diagram: Diagram, registered: set[str]) -> Iterator[str]:
+    name = diagram.path.name
+    yield from _platform(name, diagram.platform)
+    if diagram.process_id != diagram.path.stem:
+        yield f"{name}: the process id is {diagram.process_id}, expected the file's name {diagram.path.stem}."
+    if diagram.process_id not in registered:
+        yield f"{name}: process {diagram.process_id} is not registered."
+    if not diagram.executable:
+        yield f"{name}: the process is not marked executable."
+    for element in diagram.undrawn:
+        yield f"{name}: {element} is not drawn completely."
+
+
+def _about_decisions(file: DecisionFile, registered: set[str]) -> Iterator[str]:
+    name, stem = file.path.name, file.path.stem
+    yield from _platform(name, file.platform)
+    if stem not in file.decisions:
+        yield f"{name}: it holds no decision {stem}, the file's name."
+    for decision in file.decisions:
+        if not any(decision.startswith(f"{process}_") for process in registered):
+            yield f"{name}: decision {decision} does not begin with the name of a process."
+    for decision in file.undrawn:
+        yield f"{name}: {decision} is not drawn."
+
+
+def _platform(name: str, platform: Platform) -> Iterator[str]:
+    if platform.name != PLATFORM.name or not platform.version.startswith(f"{PLATFORM.version}."):
+        found = f"{platform.name} {platform.version}".strip() or "nothing"
+        yield f"{name}: its execution platform is {found}, expected {PLATFORM.name} {PLATFORM.version}."
+
+
+def _job_types(process: Process, diagram: Diagram, _files: Files) -> Iterator[str]:
+    registered = [job.type for job in process.jobs]
+    for job_type in sorted(diagram.job_types.keys() - set(registered)):
+        yield f"{process.id}: {diagram.job_types[job_type]} has job type {job_type}, which no handler does."
+    for job_type in sorted(set(registered) - diagram.job_types.keys()):
+        yield f"{process.id}: a handler is registered for {job_type}, which nothing in the diagram has."
+    for job_type in sorted({each for each in registered if registered.count(each) > 1}):
+        yield f"{process.id}: {job_type} is registered twice."
+    for job_type in sorted(each for each in registered if not each.startswith(f"{process.id}.")):
+        yield f"{process.id}: job type {job_type} does not begin with {process.id}."
+
+
+def _errors(process: Process, diagram: Diagram, _files: Files) -> Iterator[str]:
+    declared = {error.value for error in process.errors}
+    for code in sorted(diagram.errors.keys() - declared):
+        yield f"{process.id}: {diagram.errors[code]} catches error {code or '(any)'}, which no handler throws."
+    for code in sorted(declared - diagram.errors.keys()):
+        yield f"{process.id}: error {code} is declared, but nothing in the diagram catches it."
+
+
+def _messages(process: Process, diagram: Diagram, _files: Files) -> Iterator[str]:
+    declared = {message.name.value: message for message in process.messages}
+    caught = {catch.message for catch in diagram.catches}
+    for name in sorted(declared.keys() - caught):
+        yield f"{process.id}: message {name} is declared, but nothing in the diagram waits for it."
+    for catch in diagram.catches:
+        message = declared.get(catch.message)
+        if message is None:
+            yield f"{process.id}: {catch.element} waits for message {catch.message or '(none)'}, undeclared."
+            continue
+        if message.starts != catch.starts:
+            says, draws = ("starts", "does not") if message.starts else ("does not start", "does")
+            yield f"{process.id}: message {catch.message} {says} the process, but {catch.element} {draws}."
+        expected = f"={message.correlation_key}"
+        if not catch.starts and catch.correlation != expected:
+            found = catch.correlation or "(nothing)"
+            yield f"{process.id}: {catch.element} correlates by {found}, expected {expected}."
+
+
+def _references(process: Process, diagram: Diagram, files: Files) -> Iterator[str]:
+    forms = frozenset(form.id for form in files.forms)
+    called = frozenset(diagram.process_id for diagram in files.diagrams)
+    yield from _targets(process, "form", diagram.forms, forms)
+    yield from _targets(process, "decision", diagram.decisions, files.decision_ids)
+    yield from _targets(process, "process", diagram.calls, called)
+    with_form = {reference.element for reference in diagram.forms}
+    for task, of_engine in diagram.user_tasks.items():
+        if not of_engine:
+            yield f"{process.id}: user task {task} is not of the engine's own kind (zeebe:userTask)."
+        if task not in with_form:
+            yield f"{process.id}: user task {task} has no form."
+
+
+def _targets(
+    process: Process, kind: str, references: Sequence[Reference], present: frozenset[str]
+) -> Iterator[str]:
+    for reference in references:
+        if reference.target not in present:
+            yield f"{process.id}: {reference.element} uses {kind} {reference.target}, which no file has."
+        if reference.binding != BINDING:
+            yield f"{process.id}: {reference.element} binds its {kind} to {reference.binding}, not {BINDING}."
+
+
+def _unused_decisions(process: Process, diagram: Diagram, files: Files) -> Iterator[str]:
+    """The file's own decision must be called; the others in it serve that one."""
+    called = {reference.target for reference in diagram.decisions}
+    for file in files.decisions:
+        if file.path.stem.startswith(f"{process.id}_") and file.path.stem not in called:
+            yield f"{process.id}: nothing in the diagram calls decision {file.path.stem}."
+
+
+def _outcomes(process: Process, diagram: Diagram, _files: Files) -> Iterator[str]:
+    for event in sorted(process.outcomes.keys() - diagram.end_events.keys()):
+        yield f"{process.id}: an outcome is registered for end event {event}, which the diagram has not."
+    for event in sorted(each for each, name in diagram.end_events.items() if not name):
+        yield f"{process.id}: end event {event} has no name."
+
+
+RULES: tuple[Rule, ...] = (_job_types, _errors, _messages, _references, _unused_decisions, _outcomes)
