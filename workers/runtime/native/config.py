@@ -53,7 +53,10 @@ class StackConfig:
     controlled_clock: bool = False
     """Lets POST /actuator/clock/add on the management port move the engine's time."""
     records_url: str | None = None
-    """Where the engine sends its records; None is our api when there are apps, otherwise nowhere."""
+    """Where the engine sends its records (POST /_bulk); the exporter uses no more of it than host and port.
+
+    None is our api when there are apps, otherwise nowhere.
+    """
     records_bulk: int = 1000
     """Most records in one delivery."""
     java: str | None = field(default_factory=lambda: os.environ.get("ORDEROPS_JAVA"))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from workers.runtime.errors import UserError
 from workers.runtime.native import state as states
@@ -167,11 +168,14 @@ class Stack:
         )
 
     def _records(self) -> Records | None:
-        url = self.config.records_url or (f"{self.api_url}/engine/records" if self.config.apps else None)
+        url = self.config.records_url or (self.api_url if self.config.apps else None)
         if url is None:
             return None
-        password = self.secrets["ORDEROPS_RECORDS_PASSWORD"]
-        return Records(url=url, password=password, bulk=self.config.records_bulk)
+        return Records(
+            url="{0.scheme}://{0.netloc}".format(urlsplit(url)),
+            password=self.secrets["ORDEROPS_RECORDS_PASSWORD"],
+            bulk=self.config.records_bulk,
+        )
 
     def _postgres(self, postgres: Postgres) -> Program:
         return Program(
