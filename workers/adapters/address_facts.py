@@ -8,7 +8,7 @@ from workers.ports.addresses import AddressFacts
 from workers.ports.values import Address
 
 
-class AddressBook:
+class PostalAddresses:
     """Implements ports.addresses.Addresses."""
 
     def facts(self, address: Address) -> AddressFacts:

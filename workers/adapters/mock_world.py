@@ -145,8 +145,8 @@ class MockWorld:
     def __init__(
         self,
         database_url: str,
-        *,
         pool_size: int = 20,
+        *,
         latency: timedelta = timedelta(milliseconds=3),
         timeout: timedelta = timedelta(seconds=2),
     ) -> None:

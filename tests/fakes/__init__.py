@@ -1,0 +1,9 @@
+"""Ports implemented in memory, for unit tests: they keep what was sent and fail when told to."""
+
+from tests.fakes.events import FakeEventBus
+from tests.fakes.ledger import FakeLedger
+from tests.fakes.mailer import FakeMailer
+from tests.fakes.shop import FakeShop
+from tests.fakes.suppliers import FakeSuppliers
+
+__all__ = ["FakeEventBus", "FakeLedger", "FakeMailer", "FakeShop", "FakeSuppliers"]

@@ -1,0 +1,36 @@
+from dataclasses import replace
+
+from tests.fakes.faults import Faults
+from workers.ports.shop import Order
+from workers.ports.values import Address
+from workers.runtime.errors import NeedsHuman
+
+
+class FakeShop(Faults):
+    """Implements ports.shop.Shop. Put orders into `orders`."""
+
+    def __init__(self, *orders: Order) -> None:
+        super().__init__()
+        self.orders = {order.id: order for order in orders}
+        self.tags: dict[str, list[str]] = {}
+
+    async def get_order(self, order_id: str) -> Order:
+        self._begin("get_order")
+        return self._order(order_id)
+
+    async def update_shipping_address(self, order_id: str, address: Address) -> None:
+        self._begin("update_shipping_address")
+        self.orders[order_id] = replace(self._order(order_id), shipping_address=address)
+        self._end("update_shipping_address")
+
+    async def tag_order(self, order_id: str, tag: str) -> None:
+        self._begin("tag_order")
+        tags = self.tags.setdefault(self._order(order_id).id, [])
+        if tag not in tags:
+            tags.append(tag)
+        self._end("tag_order")
+
+    def _order(self, order_id: str) -> Order:
+        if order_id not in self.orders:
+            raise NeedsHuman(f"The shop has no order {order_id}.")
+        return self.orders[order_id]

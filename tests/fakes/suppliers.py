@@ -1,0 +1,58 @@
+from collections.abc import Sequence
+
+from tests.fakes.faults import Faults
+from workers.ports.supplier import Offer, OutOfStockError, SupplierOrder
+from workers.ports.values import Address, Money, OrderLine
+from workers.runtime.errors import EffectConflict, NeedsHuman
+
+Request = tuple[tuple[OrderLine, ...], Address, Money]
+
+
+class FakeSuppliers(Faults):
+    """Implements ports.supplier.Suppliers: every supplier asks half the price, unless `offers` says otherwise."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.names = names or ("aliexpress", "cj", "local")
+        self.offers: dict[str, tuple[Offer, ...]] = {}
+        """By order id."""
+        self.sold_out: set[str] = set()
+        """Suppliers that say so in their offers."""
+        self.sold_out_when_ordering: set[str] = set()
+        """Suppliers that find out only when we order."""
+        self.placed: dict[tuple[str, str], SupplierOrder] = {}
+        self.requests: dict[tuple[str, str], Request] = {}
+
+    async def get_offers(self, order_id: str, lines: Sequence[OrderLine], country: str) -> tuple[Offer, ...]:
+        self._begin("get_offers")
+        if order_id in self.offers or not lines:
+            return self.offers.get(order_id, ())
+        total = sum(line.unit_price.minor * line.quantity for line in lines)
+        cost = Money(max(1, total // 2), lines[0].unit_price.currency)
+        return tuple(Offer(name, cost, name not in self.sold_out, 5, True) for name in self.names)
+
+    async def place_order(
+        self, supplier: str, reference: str, lines: Sequence[OrderLine], address: Address, cost: Money
+    ) -> SupplierOrder:
+        self._begin("place_order")
+        self._check(supplier)
+        key, request = (supplier, reference), (tuple(lines), address, cost)
+        if key not in self.placed:
+            if supplier in self.sold_out_when_ordering:
+                raise OutOfStockError(f"{supplier} is out of stock.")
+            number = f"{supplier}-{len(self.placed) + 1}"
+            self.placed[key] = SupplierOrder(number, supplier, reference, cost)
+            self.requests[key] = request
+        self._end("place_order")
+        if self.requests[key] != request:
+            raise EffectConflict(f"{supplier} already has another order under our reference {reference}.")
+        return self.placed[key]
+
+    async def find_order(self, supplier: str, reference: str) -> SupplierOrder | None:
+        self._begin("find_order")
+        self._check(supplier)
+        return self.placed.get((supplier, reference))
+
+    def _check(self, supplier: str) -> None:
+        if supplier not in self.names:
+            raise NeedsHuman(f"There is no supplier {supplier}.")
