@@ -12,7 +12,7 @@ from workers.casefile import migrate
 from workers.casefile.db import Database
 from workers.runtime.native.children import Child, Program
 from workers.runtime.native.config import StackConfig
-from workers.runtime.native.ports import free_base_port
+from workers.runtime.native.ports import StackPorts, free_base_port
 from workers.runtime.native.postgres import prepare_postgres
 from workers.runtime.native.stack import Stack, running_stack
 
@@ -61,7 +61,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 def engine(scratch: Path) -> Iterator[Stack]:
-    """A real broker with a controlled clock, and a PostgreSQL beside it. Its records go to where our api would be."""
+    """A real broker with a controlled clock, and a PostgreSQL beside it; its records go to where our api would be."""
     base_port = free_base_port()
     config = StackConfig(
         instance="tests",
@@ -70,6 +70,8 @@ def engine(scratch: Path) -> Iterator[Stack]:
         apps=False,
         controlled_clock=True,
         heap="768m",
+        records_url=f"http://127.0.0.1:{StackPorts(base_port).api}/engine/records",
+        records_bulk=10,
     )
     with running_stack(config) as stack:
         yield stack

@@ -1,0 +1,211 @@
+"""A whole orderops in this process, on a real broker and a real PostgreSQL: what the engine tests act on.
+
+Orders come in through the real webhook, customers and agents answer over HTTP, and what happened is read from the
+engine's own records and from the books of the mocked outside world.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import httpx
+import orjson
+from sqlalchemy import select
+
+from workers.adapters.mock_behaviour import misbehave
+from workers.adapters.mock_shop import MockShop
+from workers.adapters.mock_world import EventRow, MailRow, MockWorld, PostingRow, SupplierOrderRow
+from workers.casefile.models import Case, ElementEvent, Incident, Task
+from workers.runtime.bootstrap import Assembled
+
+Found = TypeVar("Found")
+SECRET, TOKEN = "shop-secret", "api-token"  # known to this session's own api only
+SUPPLIERS = ("aliexpress", "cj", "local")
+_numbers = itertools.count(int(time.time() * 1000))
+
+
+def an_order(**changes: Any) -> dict[str, Any]:
+    """A paid order as the shop's webhook tells it, with an id of its own."""
+    number = next(_numbers)
+    order = {
+        "id": number,
+        "name": f"#{number}",
+        "email": f"customer-{number}@example.com",
+        "created_at": "2026-03-01T10:00:00Z",
+        "currency": "EUR",
+        "total_price": "119.00",
+        "financial_status": "paid",
+        "cancelled_at": None,
+        "line_items": [
+            {"sku": f"LAMP-{number}", "title": "Reading lamp", "quantity": 1, "price": "100.00"},
+        ],
+        "shipping_address": {
+            "name": "A Customer",
+            "address1": "Hauptstraße 5",
+            "address2": "",
+            "city": "Berlin",
+            "province": "",
+            "province_code": None,
+            "zip": "10115",
+            "country_code": "DE",
+        },
+    }
+    return {**order, **changes}
+
+
+def wrong_address() -> dict[str, Any]:
+    """The same address with a postcode that no German place has."""
+    address: dict[str, Any] = an_order()["shipping_address"]
+    return {**address, "zip": "1011"}
+
+
+@dataclass
+class Floor:
+    """One orderops with its outside world."""
+
+    app: Assembled
+    world: MockWorld
+    http: httpx.AsyncClient
+    management_url: str
+    travelled: timedelta = field(default_factory=timedelta)
+
+    async def pay(self, order: dict[str, Any], times: int = 1) -> str:
+        """Put the order into the shop and deliver its webhook so many times at once; returns the case id."""
+        await MockShop(self.world).seed_order(order)
+        answers = await asyncio.gather(*(self.deliver("orders-paid", order) for _ in range(times)))
+        assert [answer.status_code for answer in answers] == [200] * times, answers[0].text
+        return str(order["id"])
+
+    async def deliver(self, topic: str, body: dict[str, Any]) -> httpx.Response:
+        """Deliver a signed webhook."""
+        raw = orjson.dumps(body)
+        digest = hmac.new(SECRET.encode(), raw, hashlib.sha256).digest()
+        headers = {
+            "X-Shopify-Hmac-Sha256": base64.b64encode(digest).decode(),
+            "Content-Type": "application/json",
+        }
+        return await self.http.post(f"/webhooks/shopify/{topic}", content=raw, headers=headers)
+
+    async def misbehave(self, operation: str, kind: str, *targets: str, **how: Any) -> None:
+        """Make calls about all of `targets` misbehave."""
+        await misbehave(self.world, operation, kind, *targets, **how)
+
+    async def sold_out(self, case_id: str, *suppliers: str, times: int | None = None) -> None:
+        """Let these suppliers (all, if none is named) have nothing for this order."""
+        for supplier in suppliers or SUPPLIERS:
+            await self.misbehave("supplier.get_offers", "out_of_stock", case_id, supplier, times=times)
+
+    async def travel(self, **how_far: float) -> None:
+        """Let the engine's time pass; timers that become due fire."""
+        step = timedelta(**how_far)
+        milliseconds = int(step.total_seconds() * 1000)
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(
+                f"{self.management_url}/actuator/clock/add", json={"offsetMilli": milliseconds}
+            )
+        answer.raise_for_status()
+        self.travelled += step
+
+    async def until(self, case_id: str, element: str, intent: str = "ELEMENT_ACTIVATED", times: int = 1) -> None:
+        """Wait until the engine said so often that the element was entered (or left) in this case."""
+        query = (
+            select(ElementEvent.position)
+            .join(Case, Case.process_instance_key == ElementEvent.process_instance_key)
+            .where(Case.id == case_id, ElementEvent.element_id == element, ElementEvent.intent == intent)
+        )
+
+        async def seen() -> bool | None:
+            async with self.app.database.sessions() as session:
+                return len((await session.execute(query)).all()) >= times or None
+
+        await self._eventually(seen, f"{element} {intent} in case {case_id}")
+
+    async def ends(self, case_id: str) -> str:
+        """Wait for the case's end and return how it ended."""
+
+        async def closed() -> str | None:
+            case = await self.app.cases.get(case_id)
+            return case.outcome if case is not None and case.state == "done" else None
+
+        return await self._eventually(closed, f"the end of case {case_id}")
+
+    async def task(self, case_id: str, element: str) -> Task:
+        """Wait for an open user task of the case."""
+        query = (
+            select(Task)
+            .join(Case, Case.process_instance_key == Task.process_instance_key)
+            .where(Case.id == case_id, Task.element_id == element, Task.state == "open")
+        )
+
+        async def found() -> Task | None:
+            async with self.app.database.sessions() as session:
+                return (await session.scalars(query)).one_or_none()
+
+        return await self._eventually(found, f"task {element} of case {case_id}")
+
+    async def incident(self, case_id: str) -> Incident:
+        """Wait for an unresolved incident of the case."""
+        query = (
+            select(Incident)
+            .join(Case, Case.process_instance_key == Incident.process_instance_key)
+            .where(Case.id == case_id, Incident.resolved_at.is_(None))
+        )
+
+        async def found() -> Incident | None:
+            async with self.app.database.sessions() as session:
+                return (await session.scalars(query)).one_or_none()
+
+        return await self._eventually(found, f"an incident of case {case_id}")
+
+    async def complete(self, task: Task, variables: dict[str, Any]) -> httpx.Response:
+        """Complete a user task as an agent's program does."""
+        return await self.http.post(
+            f"/tasks/{task.key}/complete",
+            json={"variables": variables},
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        )
+
+    async def link_in_mail(self, case_id: str, template: str) -> str:
+        """Wait for a mail to the customer and return the path of its link."""
+
+        async def found() -> str | None:
+            mails = await self.mails(case_id, template)
+            return mails[-1].links[0] if mails else None
+
+        link = await self._eventually(found, f"mail {template} of case {case_id}")
+        return httpx.URL(link).raw_path.decode()
+
+    async def mails(self, case_id: str, template: str) -> Sequence[MailRow]:
+        """Mails the customer got."""
+        query = select(MailRow).where(MailRow.order_id == case_id, MailRow.template == template)
+        return await self.world.rows(query.order_by(MailRow.number))
+
+    async def bought(self, case_id: str) -> Sequence[SupplierOrderRow]:
+        """The suppliers' own books for this order."""
+        return await self.world.rows(
+            select(SupplierOrderRow).where(SupplierOrderRow.reference == f"orderops-{case_id}")
+        )
+
+    async def booked(self, case_id: str) -> Sequence[PostingRow]:
+        """The ledger's postings for this order."""
+        return await self.world.rows(select(PostingRow).where(PostingRow.order_id == case_id))
+
+    async def events(self, case_id: str) -> list[str]:
+        """Names of the events announced about this order, in their order."""
+        query = select(EventRow).where(EventRow.payload["shopify_order_id"].astext == case_id)
+        return [event.name for event in await self.world.rows(query.order_by(EventRow.number))]
+
+    async def _eventually(self, look: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if (found := await look()) is not None:
+                return found
+            await asyncio.sleep(0.03)
+        raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")

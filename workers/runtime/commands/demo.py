@@ -1,0 +1,199 @@
+"""`orderops demo`: real orders through the real engine, with a table at the end."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import psutil
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from workers.adapters.mock_world import MockWorld
+from workers.adapters.olist import read_jsonl, read_orders
+from workers.casefile.db import Database
+from workers.runtime.commands.stack import prepare_with_progress
+from workers.runtime.demo import books, verdict
+from workers.runtime.demo.feed import Feed
+from workers.runtime.demo.people import People
+from workers.runtime.demo.plan import Json, Plan, Rates, Trouble, by_rates, one_of_each
+from workers.runtime.demo.world import set_up
+from workers.runtime.errors import UserError
+from workers.runtime.native.config import StackConfig
+from workers.runtime.native.keeper import start_keeper
+from workers.runtime.native.stack import running_stack
+from workers.runtime.native.state import delete_instance, environment_of, stop_instance
+from workers.runtime.resources import samples_dir
+
+console = Console(highlight=False)
+STALLED_SECONDS = 90
+"""Without any progress for so long, what is open counts as left open."""
+_DAY_MS = 86_400_000
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(demo)
+
+
+def demo(  # noqa: PLR0913, PLR0917  # one parameter per option
+    orders: Annotated[
+        Path | None,
+        typer.Option(
+            help="Shopify orders as JSON lines, or a folder with the Olist CSVs; our own samples without it."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many orders of --orders.")] = 1000,
+    rate: Annotated[float, typer.Option(min=0.1, help="Webhooks a second.")] = 20,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share delivered twice.")] = 0.10,
+    out_of_stock: Annotated[float, typer.Option(min=0, max=1, help="Share sold out at a supplier.")] = 0.05,
+    bad_addresses: Annotated[float, typer.Option(min=0, max=1, help="Share with a wrong address.")] = 0.05,
+    supplier_errors: Annotated[float, typer.Option(min=0, max=1, help="Share with a failing supplier.")] = 0.05,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end.")] = False,
+    instance: Annotated[str, typer.Option(help="Name of the stack; its data are deleted first.")] = "demo",
+    base_port: Annotated[int | None, typer.Option(help="First of its ports.")] = None,
+) -> None:
+    """Feed paid orders through the webhook, let customers and agents answer, and judge the result by the books.
+
+    The shares apply to --orders; the samples have one order of each trouble.
+    """
+    began = _began()
+    rates = Rates(duplicates, out_of_stock, bad_addresses, supplier_errors)
+    plan = _plan(orders, limit, rates)
+    config = StackConfig(instance=instance, base_port=base_port, controlled_clock=True)
+    stop_instance(config)
+    delete_instance(config)
+    prepare_with_progress(config)
+    with _stack(config, keep=keep) as environment:
+        judged = asyncio.run(_run(plan, environment, rate, began))
+        console.print(verdict.table(judged))
+        verdict.write(judged.figures)
+        for complaint in judged.complaints[:20]:
+            console.print(f"[red]{complaint}[/]")
+        if keep:
+            _say_where(instance, environment)
+    if not judged.figures.ok:
+        console.print(f"[red]{len(judged.complaints)} complaints: the demo failed.[/]")
+        raise typer.Exit(1)
+    console.print(f"Every order ended where it should. Figures: {verdict.REPORT}")
+
+
+def _began() -> datetime:
+    """When the user pressed return: `make` says so, otherwise when this process was made."""
+    seconds = os.environ.get("ORDEROPS_STARTED") or psutil.Process().create_time()
+    return datetime.fromtimestamp(float(seconds), UTC)
+
+
+def _plan(path: Path | None, limit: int, rates: Rates) -> Plan:
+    if path is None:
+        return one_of_each(list(read_jsonl(samples_dir() / "orders.jsonl")))
+    if not path.exists():
+        raise UserError(
+            f"There is nothing at {path}.",
+            hint="--orders takes a file of Shopify order JSON lines, or a folder with the Olist CSVs.",
+        )
+    found: Iterator[Json] = read_orders(path) if path.is_dir() else read_jsonl(path)
+    plan = by_rates(islice(found, limit), rates)
+    if not plan.orders:
+        raise UserError(f"There is no order in {path}.")
+    return plan
+
+
+@contextmanager
+def _stack(config: StackConfig, *, keep: bool) -> Iterator[dict[str, str]]:
+    """A stack for the demo; its settings as environment variables."""
+    with console.status("Starting") as line:
+        if keep:
+            start_keeper(config, line.update)
+            line.stop()
+            yield environment_of(config)
+            return
+        with running_stack(config, line.update) as stack:
+            line.stop()
+            yield stack.environment()
+
+
+def _say_where(instance: str, environment: dict[str, str]) -> None:
+    console.print(f"Still running: {environment['ORDEROPS_PUBLIC_URL']} (api)")
+    console.print(f"Look at it:    ORDEROPS_INSTANCE={instance} orderops status | task list | mock mail")
+    console.print(f"Stop it:       orderops down --instance {instance} --delete")
+
+
+async def _run(plan: Plan, environment: dict[str, str], rate: float, began: datetime) -> verdict.Verdict:
+    url = environment["ORDEROPS_DATABASE_URL"]
+    database = Database(url, 5)
+    limits = httpx.Limits(max_connections=50)
+    api = httpx.AsyncClient(base_url=environment["ORDEROPS_PUBLIC_URL"], limits=limits, timeout=20)
+    async with MockWorld(url, pool_size=10) as world, api as http:
+        await set_up(world, plan)
+        feed = Feed(http, environment["ORDEROPS_SHOPIFY_SECRETS"].split(",")[0], rate)
+        people = People(http, world, environment["ORDEROPS_API_TOKENS"].split(",")[0], plan.by_case, feed)
+        answering = asyncio.create_task(people.run())
+        feeding = asyncio.create_task(feed.run(plan))
+        try:
+            await _watch(plan, database, feed, people, environment["ORDEROPS_ZEEBE_MANAGEMENT"])
+            await feeding
+        finally:
+            answering.cancel()
+            with suppress(asyncio.CancelledError):
+                await answering
+        judged = verdict.judge(plan, await books.read(database, world, plan), feed, people.answered, began)
+    await database.close()
+    return judged
+
+
+async def _watch(plan: Plan, database: Database, feed: Feed, people: People, management: str) -> None:
+    """Show how far the orders are until all are closed, or nothing has moved for long."""
+    last, moved_at = None, time.monotonic()
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        while time.monotonic() - moved_at < STALLED_SECONDS:
+            now = await books.progress(database, plan)
+            live.update(_progress_table(plan, feed, people, now))
+            if now.closed == len(plan.orders):
+                return
+            if now != last:
+                last, moved_at = now, time.monotonic()
+            if now.closed == len(plan.orders) - len(_waiting(plan, people)) and feed.orders == len(plan.orders):
+                await _let_a_day_pass(management)
+                people.waited.update(_waiting(plan, people))
+            await asyncio.sleep(0.5)
+
+
+def _waiting(plan: Plan, people: People) -> set[str]:
+    """Cases whose customers chose to wait, until the day has passed."""
+    return {
+        one.case_id
+        for one in plan.orders
+        if Trouble.NONE_LEFT_WAIT in one.troubles
+        and "chose wait" in people.answered.get(one.case_id, ())
+        and one.case_id not in people.waited
+    }
+
+
+async def _let_a_day_pass(management: str) -> None:
+    console.print("Everything else is done; a day passes for the customers who wait.")
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(f"{management}/actuator/clock/add", json={"offsetMilli": _DAY_MS + 60_000})
+    answer.raise_for_status()
+
+
+def _progress_table(plan: Plan, feed: Feed, people: People, now: books.Progress) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for heading, value in (
+        ("delivered", f"{feed.orders} of {len(plan.orders)} orders, {feed.deliveries} deliveries"),
+        ("cases", str(now.cases)),
+        ("bought", str(now.bought)),
+        ("answers by customers and agents", str(sum(map(len, people.answered.values())))),
+        ("incidents", str(now.incidents)),
+        ("closed", str(now.closed)),
+    ):
+        table.add_row(heading, value)
+    return table
