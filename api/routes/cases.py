@@ -1,0 +1,77 @@
+"""Cases for programs and curious people."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.deps import Caller, StoreOf
+from api.errors import Problem
+from api.schemas.cases import CaseDetail, CaseInfo, CasePage, EffectInfo, IncidentInfo, TimelineInfo
+from api.schemas.common import problems
+from api.schemas.tasks import task_info
+from workers.casefile.models import Case, Effect, Incident, Task, TimelineEntry
+
+router = APIRouter(tags=["Cases"])
+
+
+@router.get("/cases", summary="Cases by id", responses=problems("unauthorized", "invalid"))
+async def list_cases(
+    _caller: Caller,
+    store: StoreOf,
+    state: Annotated[Literal["open", "incident", "done", "terminated"] | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    after: Annotated[str, Query(max_length=200, description="`next` of the page before")] = "",
+) -> CasePage:
+    """Each order that reached us is one case."""
+    wanted = select(Case).where(Case.id > after).order_by(Case.id).limit(limit + 1)
+    if state is not None:
+        wanted = wanted.where(Case.state == state)
+
+    async def find(session: AsyncSession) -> list[CaseInfo]:
+        return [CaseInfo.model_validate(case) for case in await session.scalars(wanted)]
+
+    found = await store.run(find)
+    more = len(found) > limit
+    return CasePage(cases=found[:limit], next=found[limit - 1].id if more else None)
+
+
+@router.get("/cases/{case_id}", summary="A case with its history", responses=problems("unauthorized", "not-found"))
+async def show_case(
+    case_id: Annotated[str, Path(max_length=200, description="The shop's order id.")],
+    _caller: Caller,
+    store: StoreOf,
+) -> CaseDetail:
+    """What happened, what waits for somebody, what is stuck, and what was done in the outside world."""
+
+    async def find(session: AsyncSession) -> CaseDetail:
+        case = await session.get(Case, case_id)
+        if case is None:
+            raise Problem("not-found", "There is no case of this id.")
+        return await _describe(session, case)
+
+    return await store.run(find)
+
+
+async def _describe(session: AsyncSession, case: Case) -> CaseDetail:
+    timeline = select(TimelineEntry).where(TimelineEntry.case_id == case.id)
+    tasks = select(Task).where(Task.process_instance_key == case.process_instance_key, Task.state == "open")
+    incidents = select(Incident).where(Incident.process_instance_key == case.process_instance_key)
+    effects = select(Effect).where(Effect.case_id == case.id)
+    return CaseDetail(
+        **CaseInfo.model_validate(case).model_dump(),
+        timeline=[
+            TimelineInfo.model_validate(entry)
+            for entry in await session.scalars(timeline.order_by(TimelineEntry.happened_at, TimelineEntry.id))
+        ],
+        tasks=[task_info(task, case.id) for task in await session.scalars(tasks.order_by(Task.key))],
+        incidents=[
+            IncidentInfo.model_validate(incident)
+            for incident in await session.scalars(incidents.order_by(Incident.key))
+        ],
+        effects=[
+            EffectInfo.model_validate(effect)
+            for effect in await session.scalars(effects.order_by(Effect.intended_at, Effect.key))
+        ],
+    )

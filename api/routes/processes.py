@@ -1,0 +1,136 @@
+"""For programs: start instances, send messages, see what became of them."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api import body
+from api.arrivals import arrival_of
+from api.deps import Caller, RegistryOf, StoreOf, TraceId
+from api.errors import Problem
+from api.idempotency import IdempotencyKey, Once
+from api.openapi import body_of
+from api.schemas.common import BODY_PROBLEMS, KeyInPath, problems
+from api.schemas.processes import Accepted, InboxEntry, MessageInfo, Processes, ProcessInfo
+from workers.casefile import inbox
+from workers.casefile.models import InboxRow
+from workers.runtime.jobs import Message, Process
+
+_PROBLEMS = problems("unauthorized", "not-found", "idempotency-key", "in-flight", "key-reused", *BODY_PROBLEMS)
+
+ProcessId = Annotated[str, Path(description="Id of the process.", examples=["fulfillment"])]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What both ways of sending a message need, in the order in which a request is refused."""
+
+    request: Request
+    response: Response
+    caller: Caller
+    key: IdempotencyKey
+    store: StoreOf
+    registry: RegistryOf
+    trace_id: TraceId
+
+    async def send(self, process: Process, message: Message) -> Accepted:
+        """Validate, store once, commit; then answer 202 with where to look for it."""
+        raw, value = await body.read_json(self.request)
+        payload = body.fit(message.payload, value)
+        arrival = arrival_of(process, message, payload, source="api", body=raw, trace_id=self.trace_id)
+
+        async def work(session: AsyncSession) -> dict[str, Any]:
+            receipt = await inbox.accept(session, arrival)
+            accepted = Accepted(id=str(receipt.inbox_id), process=process.id, duplicate=receipt.duplicate)
+            return accepted.model_dump()
+
+        once = Once.of(self.caller, self.key, self.request.url.path, raw)
+        stored, replayed = await self.store.run(lambda session: once.answer(session, work))
+        self.response.headers["Location"] = f"/inbox/{stored['id']}"
+        if replayed:
+            self.response.headers["Idempotency-Replayed"] = "true"
+        return Accepted.model_validate(stored)
+
+
+def router(processes: tuple[Process, ...]) -> APIRouter:
+    """The routes, documented with the messages these processes take."""
+    routes = APIRouter(tags=["Processes"])
+    starts = [process.start_message.payload for process in processes]
+    others = [message.payload for process in processes for message in process.messages if not message.starts]
+    routes.get("/processes", summary="Processes and their messages", responses=problems())(list_processes)
+    routes.post(
+        "/processes/{process}/instances",
+        summary="Start an instance",
+        status_code=202,
+        responses=_PROBLEMS,
+        openapi_extra=body_of(starts),
+    )(start_instance)
+    routes.post(
+        "/processes/{process}/messages/{name}",
+        summary="Send a message to a running instance",
+        status_code=202,
+        responses=_PROBLEMS,
+        openapi_extra=body_of(others),
+    )(send_message)
+    routes.get(
+        "/inbox/{message_id}", summary="What became of a message", responses=problems("unauthorized", "not-found")
+    )(show_message)
+    return routes
+
+
+async def list_processes(registry: RegistryOf) -> Processes:
+    """Every process this installation runs, and the messages it takes."""
+    return Processes(
+        processes=[
+            ProcessInfo(id=process.id, messages=[_describe(message) for message in process.messages])
+            for process in registry.all
+        ]
+    )
+
+
+async def start_instance(process: ProcessId, sender: Annotated[Sender, Depends()]) -> Accepted:
+    """The body is the payload of the process's start message. One instance per correlation key, for ever: a second
+    start is accepted as a duplicate and starts nothing."""
+    found = sender.registry.process(process)
+    return await sender.send(found, found.start_message)
+
+
+async def send_message(
+    process: ProcessId,
+    name: Annotated[str, Path(description="Name of the message.", examples=["order_cancelled"])],
+    sender: Annotated[Sender, Depends()],
+) -> Accepted:
+    """The body is the message's payload. Each interaction takes one answer. Start messages: 404, not sent here."""
+    found, message = sender.registry.message(process, name)
+    if message.starts:
+        raise Problem("not-found", f"This message starts instances: POST it to /processes/{found.id}/instances.")
+    return await sender.send(found, message)
+
+
+async def show_message(message_id: Annotated[int, KeyInPath], _caller: Caller, store: StoreOf) -> InboxEntry:
+    """Whether the engine has it yet."""
+    row = await store.run(lambda session: session.get(InboxRow, message_id))
+    if row is None:
+        raise Problem("not-found", "There is no message of this number.")
+    return InboxEntry(
+        id=str(row.id),
+        process=row.process,
+        message=row.message_name,
+        correlation_key=row.correlation_key,
+        state="published" if row.published_at else "refused" if row.refused_at else "waiting",
+        received_at=row.received_at,
+        published_at=row.published_at,
+        deliveries=row.deliveries,
+        attempts=row.attempts,
+    )
+
+
+def _describe(message: Message) -> MessageInfo:
+    return MessageInfo(
+        name=message.name,
+        starts=message.starts,
+        correlation_key=message.correlation_key,
+        schema_ref=f"/openapi.json#/components/schemas/{message.payload.__name__}",
+    )

@@ -1,0 +1,77 @@
+"""The HTTP server: uvicorn, patient with slow clients for ten seconds and no longer."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from workers.runtime.errors import UserError
+
+HEAD_SECONDS = 10.0
+"""How long a connection may take to send a request's head; for bodies see api/body.py."""
+SHUTDOWN_SECONDS = 15
+"""How long requests under way may go on after SIGTERM."""
+
+
+class Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, app: FastAPI, on_started: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            http=PromptProtocol,
+            ws="none",
+            loop="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            lifespan="on",
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_started()
+
+
+class PromptProtocol(H11Protocol):
+    """Closes a connection that has not sent the head of its first request in time.
+
+    uvicorn has a time limit between requests, and none for a head that arrives byte by byte.
+    """
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the clock."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn narrows it to the same thing
+        self._patience = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        if self._patience is not None:
+            self._patience.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; UserError when the port is taken."""
+    try:
+        return socket.create_server((host, port), reuse_port=False, backlog=2048)
+    except OSError as error:
+        raise UserError(
+            f"The api cannot listen on {host}:{port}: {error.strerror}.",
+            hint="Stop what uses the port, or set ORDEROPS_API_PORT to a free one.",
+        ) from None
