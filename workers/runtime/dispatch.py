@@ -28,7 +28,7 @@ from workers.runtime.jobs import Job
 from workers.runtime.lease import Lease
 from workers.runtime.logs import places
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 LONGEST_RUN = 10
 """A handler that works for so many of its time-outs is stuck: it is stopped, and the job fails."""

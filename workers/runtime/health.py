@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 
 @dataclass

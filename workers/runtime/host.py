@@ -12,7 +12,7 @@ from workers.runtime.health import Health
 from workers.runtime.jobs import Job
 from workers.runtime.lane import Lane
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 DRAIN_SECONDS = 25.0
 """How long handlers at work may take to finish once the host is told to stop."""

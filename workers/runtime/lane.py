@@ -19,7 +19,7 @@ from workers.runtime.health import Health
 from workers.runtime.jobs import Job
 from workers.runtime.lease import EngineClock
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 POLL_MS = 30_000
 """How long the engine holds a poll that finds nothing."""

@@ -9,7 +9,7 @@ import structlog
 from workers.runtime.calls import ATTEMPT_SECONDS, worth_retrying
 from workers.runtime.gateway import JobGateway
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 WAITED = 0.002
 """Seconds: a job that we waited for longer than this lay in no buffer."""

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+import orjson
 import stamina.instrumentation
 import structlog
 
@@ -46,26 +47,21 @@ DEEPEST = 6
 def configure(log_format: str = "console", level: int = logging.INFO) -> None:
     """Send every log of this process, the libraries' too, to standard error in one format. Harmless to repeat."""
     stamina.instrumentation.set_on_retry_hooks([])  # changes of state are logged, not every attempt
+    render = _renderer(log_format)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         redact,
     ]
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, render],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    _route_standard_logging(_formatter(log_format, shared), level)
+    _route_standard_logging(render, [structlog.stdlib.add_logger_name, *shared], level)
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -96,23 +92,28 @@ def _clean(value: Any, depth: int) -> Any:
     return value
 
 
-def _formatter(log_format: str, shared: list[structlog.typing.Processor]) -> structlog.stdlib.ProcessorFormatter:
-    renderer: structlog.typing.Processor
+def _renderer(log_format: str) -> structlog.typing.Processor:
     if log_format == "json":
-        renderer = structlog.processors.JSONRenderer()
-    else:
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        return structlog.processors.JSONRenderer(serializer=_json)
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
 
 
-def _route_standard_logging(formatter: logging.Formatter, level: int) -> None:
+def _json(event: Any, **options: Any) -> str:
+    return orjson.dumps(event, options["default"], orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _route_standard_logging(
+    render: structlog.typing.Processor, before: list[structlog.typing.Processor], level: int
+) -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)

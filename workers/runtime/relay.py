@@ -24,7 +24,7 @@ from workers.runtime.errors import EngineRefused, EngineUnavailable
 from workers.runtime.health import Link
 from workers.runtime.logs import places
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 BATCH = 100
 PROBE = 8
