@@ -1,0 +1,294 @@
+"""What the engine is told about a job, for everything that can happen to it."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import grpc
+import pytest
+from structlog.testing import capture_logs
+
+from tests.fakes.job_gateway import Completed, Failed, FakeJobGateway, Thrown, make_job
+from workers.runtime.context import JobContext, current_job
+from workers.runtime.dispatch import Dispatcher
+from workers.runtime.encoding import MAX_BYTES
+from workers.runtime.errors import (
+    BusinessOutcome,
+    EffectInProgress,
+    NeedsHuman,
+    OutcomeUnknown,
+    RateLimited,
+    Retryable,
+)
+from workers.runtime.jobs import Handler, Job
+
+SECRET = "Anna Canary"
+Code = grpc.StatusCode
+
+
+class Errors(StrEnum):
+    OUT_OF_STOCK = "OUT_OF_STOCK"
+
+
+@dataclass(frozen=True)
+class Money:
+    cost: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class Anything:
+    value: Any
+
+
+async def run(
+    handler: Handler, gateway: FakeJobGateway | None = None, *, seconds: float = 60, **variables: Any
+) -> Any:
+    """Do one job and return the last thing that the engine was told."""
+    gateway = gateway or FakeJobGateway()
+    job = Job("test.do", handler, timeout=timedelta(seconds=seconds))
+    raw = make_job(timeout=seconds, **variables)
+    task = asyncio.create_task(Dispatcher(job, gateway).do(raw, seconds))
+    await task
+    return gateway.told[-1] if gateway.told else None
+
+
+def raising(error: BaseException) -> Handler:
+    async def handler(shopify_order_id: str) -> None:
+        raise error
+
+    return handler
+
+
+def returning(value: object) -> Handler:
+    async def handler(shopify_order_id: str) -> Any:
+        return value
+
+    return handler
+
+
+class TestResult:
+    async def test_a_dataclass_becomes_the_jobs_variables(self) -> None:
+        told = await run(returning(Money(1200, "EUR")), shopify_order_id="1")
+        assert told.variables == {"cost": 1200, "currency": "EUR"}
+
+    async def test_nothing_returned_means_no_variables(self) -> None:
+        told = await run(returning(None), shopify_order_id="1")
+        assert told.variables == {}
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            Decimal("1.5"),
+            datetime(2026, 1, 1, tzinfo=UTC),
+            float("nan"),
+            float("inf"),
+            b"bytes",
+            {1: "a number as key"},
+            2**63,
+            {"a", "set"},
+            "\ud800",
+            object(),
+        ],
+    )
+    async def test_what_variables_cannot_hold_is_an_incident_at_once(self, value: object) -> None:
+        """The effect has happened: running the handler again would give the same."""
+        told = await run(returning(Anything(value)), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.retries == 0
+        assert "cannot be stored" in told.message
+
+    async def test_a_result_that_contains_itself_is_an_incident(self) -> None:
+        endless: list[object] = []
+        endless.append(endless)
+        told = await run(returning(Anything(endless)), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.retries == 0
+
+    async def test_a_result_above_the_engines_limit_is_an_incident_that_says_the_size(self) -> None:
+        told = await run(returning(Anything("x" * MAX_BYTES)), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.retries == 0
+        assert f"{MAX_BYTES:,}" in told.message
+
+    async def test_a_handler_that_returns_no_dataclass_is_an_incident(self) -> None:
+        told = await run(returning("done"), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert "str" in told.message
+
+
+class TestVariables:
+    async def test_arguments_come_by_name_and_type(self) -> None:
+        seen: dict[str, Any] = {}
+
+        async def handler(shopify_order_id: str, cost: int, tried: list[str] | None = None) -> None:
+            seen.update(order=shopify_order_id, cost=cost, tried=tried)
+
+        await run(handler, shopify_order_id="1", cost=5, unasked="ignored")
+        assert seen == {"order": "1", "cost": 5, "tried": None}
+
+    async def test_a_missing_variable_is_an_incident_that_names_it(self) -> None:
+        async def handler(shopify_order_id: str, cost: int) -> None: ...
+
+        told = await run(handler, shopify_order_id="1")
+        assert (told.retries, told.message) == (0, "test.do was not done: variables are missing: cost.")
+
+    @pytest.mark.parametrize("value", [SECRET, 1.5, True, None, [1]])
+    async def test_a_variable_of_another_type_is_an_incident_without_its_value(self, value: object) -> None:
+        async def handler(cost: int) -> None: ...
+
+        told = await run(handler, cost=value)
+        assert told.retries == 0
+        assert "variables are wrong: cost" in told.message
+        assert SECRET not in told.message
+
+
+class TestOutcomes:
+    async def test_a_business_outcome_is_thrown_with_code_and_variables(self) -> None:
+        error = BusinessOutcome(Errors.OUT_OF_STOCK, "none left", {"supplier": "acme"})
+        told = await run(raising(error), shopify_order_id="1")
+        assert isinstance(told, Thrown)
+        assert (told.code, told.message, told.variables) == ("OUT_OF_STOCK", "none left", {"supplier": "acme"})
+
+    async def test_a_business_outcome_with_unencodable_variables_is_an_incident(self) -> None:
+        error = BusinessOutcome(Errors.OUT_OF_STOCK, "none left", {"price": Decimal(1)})
+        told = await run(raising(error), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.retries == 0
+
+    async def test_a_retryable_error_burns_one_retry_and_waits_about_a_second(self) -> None:
+        told = await run(raising(OutcomeUnknown("no answer")), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert (told.retries, told.message) == (2, "no answer")
+        assert 500 <= told.back_off_ms <= 1_000
+
+    async def test_the_wait_grows_threefold_up_to_five_minutes(self) -> None:
+        gateway = FakeJobGateway()
+        dispatcher = Dispatcher(Job("test.do", raising(Retryable("no", burns_retry=False))), gateway)
+        raw = make_job(shopify_order_id="1")
+        for _ in range(8):
+            await asyncio.create_task(dispatcher.do(raw, 60))
+        waits = [answer.back_off_ms / 1000 for answer in gateway.told if isinstance(answer, Failed)]
+        limits = [1, 3, 9, 27, 81, 243, 300, 300]
+        assert all(limit / 2 <= wait <= limit for wait, limit in zip(waits, limits, strict=True))
+
+    async def test_retry_after_is_the_earliest_time_and_burns_no_retry(self) -> None:
+        error = RateLimited("slow down", timedelta(seconds=20))
+        told = await run(raising(error), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.retries == 3
+        assert 20_000 < told.back_off_ms < 23_000
+
+    async def test_an_effect_in_progress_elsewhere_burns_no_retry(self) -> None:
+        told = await run(raising(EffectInProgress("k")), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.retries == 3
+
+    async def test_a_human_is_asked_at_once(self) -> None:
+        told = await run(raising(NeedsHuman("Order 1 does not exist in the shop.")), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert (told.retries, told.message) == (0, "Order 1 does not exist in the shop.")
+
+    async def test_the_last_retry_makes_an_incident(self) -> None:
+        gateway = FakeJobGateway()
+        dispatcher = Dispatcher(Job("test.do", raising(ValueError("x"))), gateway)
+        await asyncio.create_task(dispatcher.do(make_job(retries=1, shopify_order_id="1"), 60))
+        assert isinstance(gateway.told[0], Failed)
+        assert gateway.told[0].retries == 0
+
+    async def test_an_unknown_exceptions_text_reaches_neither_incident_nor_log(self) -> None:
+        with capture_logs() as lines:
+            told = await run(raising(ValueError(SECRET)), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.message.startswith("ValueError (trace ")
+        assert told.retries == 2
+        assert SECRET not in told.message
+        assert SECRET not in str(lines)
+        assert any(line["event"] == "job.crashed" and line["places"] for line in lines)
+
+    async def test_a_cancellation_nobody_asked_for_is_a_failure_like_any_other(self) -> None:
+        told = await run(raising(asyncio.CancelledError()), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.retries == 2
+
+
+class TestTelling:
+    async def test_back_pressure_on_the_answer_is_retried(self) -> None:
+        gateway = FakeJobGateway(trouble=deque([Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE]))
+        told = await run(returning(None), gateway, shopify_order_id="1")
+        assert isinstance(told, Completed)
+        assert len(gateway.told) == 1
+
+    async def test_a_completion_whose_answer_got_lost_counts_as_done(self) -> None:
+        gateway = FakeJobGateway(trouble=deque([Code.UNAVAILABLE, Code.NOT_FOUND]), arrives=True)
+        with capture_logs() as lines:
+            await run(returning(None), gateway, shopify_order_id="1")
+        assert [line["event"] for line in lines] == ["job.completed"]
+
+    async def test_a_job_somebody_else_finished_is_logged_and_makes_no_incident(self) -> None:
+        gateway = FakeJobGateway(trouble=deque([Code.NOT_FOUND]))
+        with capture_logs() as lines:
+            await run(returning(None), gateway, shopify_order_id="1")
+        assert [(line["event"], line["meant"]) for line in lines] == [("job.gone", "job.completed")]
+        assert gateway.told == []
+
+    async def test_an_answer_the_engine_refuses_becomes_an_incident(self) -> None:
+        gateway = FakeJobGateway(trouble=deque([Code.INVALID_ARGUMENT]))
+        told = await run(returning(None), gateway, shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.retries == 0
+
+    async def test_telling_ends_when_the_job_is_no_longer_ours(self) -> None:
+        gateway = FakeJobGateway(trouble=deque([Code.UNAVAILABLE] * 50))
+        with capture_logs() as lines:
+            await run(returning(None), gateway, seconds=1, shopify_order_id="1")
+        assert lines[-1]["event"] == "job.lost"
+
+    async def test_one_line_sums_up_each_job(self) -> None:
+        with capture_logs() as lines:
+            await run(returning(None), shopify_order_id="1")
+        assert [line["event"] for line in lines] == ["job.completed"]
+        assert lines[0]["duration_ms"] >= 0
+
+
+class TestLease:
+    async def test_the_time_out_is_extended_while_the_handler_works(self) -> None:
+        async def handler(shopify_order_id: str) -> None:
+            await asyncio.sleep(0.5)
+
+        gateway = FakeJobGateway()
+        told = await run(handler, gateway, seconds=0.2, shopify_order_id="1")
+        assert isinstance(told, Completed)
+        assert len(gateway.extended) >= 3
+
+    async def test_an_extension_the_engine_does_not_take_is_tried_again(self) -> None:
+        async def handler(shopify_order_id: str) -> None:
+            await asyncio.sleep(0.2)
+
+        gateway = FakeJobGateway(extension_trouble=deque([Code.UNAVAILABLE]))
+        await run(handler, gateway, seconds=0.2, shopify_order_id="1")
+        assert len(gateway.extended) >= 2
+
+    async def test_a_handler_that_never_ends_is_stopped_and_its_job_fails(self) -> None:
+        async def handler(shopify_order_id: str) -> None:
+            await asyncio.Event().wait()
+
+        told = await run(handler, seconds=0.05, shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.message.startswith("TimeoutError (trace ")
+
+
+async def test_collaborators_can_read_which_job_is_being_done() -> None:
+    seen: list[JobContext | None] = []
+
+    async def handler(shopify_order_id: str) -> None:
+        seen.append(current_job())
+
+    await run(handler, shopify_order_id="1")
+    assert seen[0] is not None
+    assert (seen[0].process, seen[0].job_type, seen[0].element_id) == ("test", "test.do", "Task_Do")
+    assert current_job() is None
