@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from workers.adapters.address_facts import address_facts
-from workers.adapters.olist import Skipped
-from workers.adapters.olist import read_orders as read_olist
-from workers.adapters.order_files import read, read_jsonl
+from workers.adapters.olist import Skipped, read_jsonl, read_orders
 from workers.adapters.shopify_orders import to_order
 from workers.ports.values import Money
 from workers.runtime.errors import UserError
 
+SAMPLES = Path(__file__).parents[2] / "docs" / "samples" / "orders.jsonl"
 ONE, TWO, THREE = "0123456789abcdef" * 2, "f" * 32, "a" * 32
 TABLES = {
     "olist_orders.csv": f"""order_id,customer_id,order_status,order_purchase_timestamp,order_approved_at
@@ -43,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_an_olist_order_becomes_a_paid_shopify_order(folder: Path) -> None:
-    body = next(read_olist(folder))
+    body = next(read_orders(folder))
     order = to_order(body)
     assert order.id == str(int("0123456789abc", 16))
     assert ONE in body["note"]
@@ -58,8 +57,8 @@ def test_an_olist_order_becomes_a_paid_shopify_order(folder: Path) -> None:
 
 
 def test_the_address_is_good_and_the_same_each_time(folder: Path) -> None:
-    orders = [to_order(body) for body in read_olist(folder)]
-    assert orders == [to_order(body) for body in read_olist(folder)]
+    orders = [to_order(body) for body in read_orders(folder)]
+    assert orders == [to_order(body) for body in read_orders(folder)]
     address = orders[0].shipping_address
     assert (address.postcode, address.city, address.region) == ("01310-000", "Sao Paulo", "SP")
     facts = address_facts(address)
@@ -68,7 +67,7 @@ def test_the_address_is_good_and_the_same_each_time(folder: Path) -> None:
 
 def test_orders_without_items_or_customer_are_skipped_and_counted(folder: Path) -> None:
     skipped = Skipped()
-    assert len(list(read_olist(folder, skipped))) == 2
+    assert len(list(read_orders(folder, skipped))) == 2
     assert (skipped.without_items, skipped.without_customer) == (1, 1)
 
 
@@ -76,32 +75,32 @@ def test_payments_are_told_where_there_are_some(folder: Path) -> None:
     (folder / "olist_order_payments.csv").write_text(
         f"order_id,payment_type,payment_value\n{ONE},voucher,5\n{ONE},boleto,20.29\n"
     )
-    assert [body["payment_gateway_names"] for body in read_olist(folder)] == [["boleto", "voucher"], []]
+    assert [body["payment_gateway_names"] for body in read_orders(folder)] == [["boleto", "voucher"], []]
 
 
 def test_a_missing_table_is_named(folder: Path) -> None:
     (folder / "olist_customers.csv").unlink()
     with pytest.raises(UserError, match=r"no olist_customers\.csv"):
-        list(read_olist(folder))
+        list(read_orders(folder))
 
 
 def test_a_missing_column_is_named(folder: Path) -> None:
     (folder / "olist_order_items.csv").write_text("order_id,product_id,price\n")
     with pytest.raises(UserError, match="lacks the column freight_value"):
-        list(read_olist(folder))
+        list(read_orders(folder))
 
 
 def test_a_price_that_is_none_is_named(folder: Path) -> None:
     with (folder / "olist_order_items.csv").open("a") as file:
         file.write(f"{TWO},2,p3,s,cheap,8\n")
     with pytest.raises(UserError, match="“cheap”"):
-        list(read_olist(folder))
+        list(read_orders(folder))
 
 
 def test_json_lines_are_read_and_empty_lines_skipped(tmp_path: Path) -> None:
     path = tmp_path / "orders.jsonl"
     path.write_text('{"id": 1, "line_items": []}\n\n{"id": 2, "line_items": []}\n')
-    assert [order["id"] for order in read(path)] == [1, 2]
+    assert [order["id"] for order in read_jsonl(path)] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +125,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_the_real_tables_give_real_orders(data: Path) -> None:
     skipped, ids = Skipped(), set()
-    for body in read_olist(data / "olist", skipped):
+    for body in read_orders(data / "olist", skipped):
         order = to_order(json.loads(json.dumps(body)))
         ids.add(order.id)
         assert order.total.minor > 0
@@ -134,3 +133,17 @@ def test_the_real_tables_give_real_orders(data: Path) -> None:
         assert order.open
     assert len(ids) > 4_000
     print(f"\nOlist: {len(ids)} orders read, {skipped.without_items} without items skipped")  # noqa: T201  a figure
+
+
+def test_every_sample_order_can_be_read_and_is_told_by_its_own_id() -> None:
+    orders = [to_order(body) for body in read_jsonl(SAMPLES)]
+    assert len({order.id for order in orders}) == len(orders) == 24
+    assert {order.total.currency for order in orders} >= {"EUR", "USD", "GBP", "BRL", "JPY", "SEK", "KWD"}
+    assert all(order.email.endswith(("@example.com", "@example.org")) for order in orders)
+    assert sum(not order.open for order in orders) == 1
+
+
+def test_three_sample_orders_have_a_wrong_address_and_one_a_po_box() -> None:
+    facts = [address_facts(to_order(body).shipping_address) for body in read_jsonl(SAMPLES)]
+    assert sum(bool(each.missing or each.malformed or each.mismatched) for each in facts) == 3
+    assert sum(each.po_box for each in facts) == 1

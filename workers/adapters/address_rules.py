@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class CountryRules:
                 yield from (f"{compact[:cut]}{mark}{compact[cut:]}" for cut in range(2, len(compact)))
 
 
-@cache
+@lru_cache(maxsize=1024)
 def country_code(text: str) -> str | None:
     """The ISO code that a code or an English country name stands for, or None."""
     upper = " ".join(text.upper().split())

@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, and_, delete, not_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -78,6 +78,8 @@ class Call:
     operation: str
     key: str
     about: frozenset[str]
+    parts: frozenset[str] = frozenset()
+    """What only a part of it is about, for instance the suppliers whose offers are asked for."""
 
 
 async def misbehave(
@@ -171,10 +173,7 @@ class Misbehaviour:
 async def perform(world: MockWorld, call: Call, execute: Callable[[Misbehaviour], Awaitable[ResultT]]) -> ResultT:
     """Run one call as the outside world would: late, refused, executed or not, answered or not."""
     try:
-        found = await world.rows(
-            select(BehaviourRow).where(BehaviourRow.operation == call.operation).order_by(BehaviourRow.id)
-        )
-        misbehaviour = Misbehaviour(world, call, found)
+        misbehaviour = Misbehaviour(world, call, await world.rows(_concerning(call)))
         await _wait(world.latency, await misbehaviour.strikes(Kind.LATENCY))
         await _refuse(world, call, misbehaviour)
     except _DATABASE_AWAY:
@@ -185,6 +184,14 @@ async def perform(world: MockWorld, call: Call, execute: Callable[[Misbehaviour]
     except _DATABASE_AWAY:
         raise _no_answer(call) from None
     return result
+
+
+def _concerning(call: Call) -> Select[BehaviourRow]:
+    """Behaviours of the operation that are not used up and about nothing but what the call is about."""
+    used_up = and_(BehaviourRow.remaining.is_not(None), BehaviourRow.remaining <= 0)
+    mine = BehaviourRow.targets.contained_by(sorted(call.about | call.parts))
+    statement = select(BehaviourRow).where(BehaviourRow.operation == call.operation, mine, not_(used_up))
+    return statement.order_by(BehaviourRow.id)
 
 
 async def _wait(at_least: timedelta, behaviour: BehaviourRow | None) -> None:

@@ -44,6 +44,7 @@ _NEAR = frozenset(
     {
         "AT",
         "BE",
+        "CA",
         "CH",
         "CZ",
         "DE",
@@ -67,8 +68,8 @@ _NEAR = frozenset(
 SUPPLIERS = {
     supplier.name: supplier
     for supplier in (
-        Supplier("aliexpress", "AE", 450, 560, 12, 20),
-        Supplier("cj", "CJ", 480, 600, 7, 12),
+        Supplier("aliexpress", "AE", 450, 560, 10, 18),
+        Supplier("cj", "CJ", 480, 600, 6, 10),
         Supplier("local", "LO", 600, 700, 1, 3, _NEAR),
     )
 }

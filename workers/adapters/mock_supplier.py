@@ -30,7 +30,8 @@ class MockSuppliers:
             return tuple([await _offer(supplier, lines, country, misbehaviour) for supplier in asked])
 
         about = frozenset({order_id, *(line.sku for line in lines)})
-        return await perform(self._world, Call("supplier.get_offers", order_id, about), execute)
+        call = Call("supplier.get_offers", order_id, about, parts=frozenset(SUPPLIERS))
+        return await perform(self._world, call, execute)
 
     async def place_order(
         self, supplier: str, reference: str, lines: Sequence[OrderLine], address: Address, cost: Money

@@ -41,7 +41,7 @@ class BehaviourRow(Base):
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     operation: Mapped[str]
     kind: Mapped[str]
-    targets: Mapped[list[str]]
+    targets: Mapped[list[str]] = mapped_column(ARRAY(Text))
     """All of these must be among what the call is about; empty means every call."""
     rate: Mapped[float]
     remaining: Mapped[int | None]

@@ -1,6 +1,6 @@
-"""Orders of the Brazilian marketplace Olist, from its public tables, as Shopify orders.
+"""Orders from files: Shopify's as JSON lines, and those of the Brazilian marketplace Olist made into Shopify's.
 
-The tables carry no names, streets or mail addresses; those are made up here, the same for the same order.
+Olist's tables carry no names, streets or mail addresses; those are made up here, the same for the same order.
 """
 
 import csv
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from workers.runtime.errors import UserError
 
@@ -53,6 +55,30 @@ def read_orders(folder: Path, skipped: Skipped | None = None) -> Iterator[dict[s
             skipped.without_customer += 1
         else:
             yield _order(row, items[row["order_id"]], customer, payments.get(row["order_id"], []))
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """One order per line, empty lines skipped. Raises UserError naming the line that is none."""
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield _json_order(path, number, line)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror}.", hint="Give a file of Shopify orders."
+        ) from None
+
+
+def _json_order(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    hint = "Each line is one order as Shopify's webhook posts it; docs/samples/orders.jsonl shows some."
+    try:
+        order = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise UserError(f"Line {number} of {path} is no JSON: {error.msg}.", hint=hint) from None
+    if not isinstance(order, dict) or "id" not in order or not isinstance(order.get("line_items"), list):
+        raise UserError(f"Line {number} of {path} is no order: it has no id or no line_items.", hint=hint)
+    return order
 
 
 def _order(row: Row, items: list[Row], customer: Row, payments: list[Row]) -> dict[str, Any]:
