@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import sys
+from collections.abc import Sequence
 
 import typer
 from rich.console import Console
@@ -10,6 +11,17 @@ from rich.text import Text
 
 from workers.runtime import commands
 from workers.runtime.errors import UserError
+
+MODULES = {
+    "deploy": "engine",
+    "doctor": "stack",
+    "down": "stack",
+    "logs": "stack",
+    "status": "stack",
+    "up": "stack",
+    "worker": "engine",
+}
+"""Commands that do not live in a module of their own name."""
 
 app = typer.Typer(
     name="orderops",
@@ -24,15 +36,10 @@ def _root() -> None:
     pass
 
 
-def register_all() -> None:
-    """Adds the commands of every module in `workers.runtime.commands`."""
-    for module in sorted(pkgutil.iter_modules(commands.__path__), key=lambda one: one.name):
-        importlib.import_module(f"{commands.__name__}.{module.name}").register(app)
-
-
 def main() -> None:
     """Runs the command; an expected error ends it with code 1, Ctrl-C with 130."""
-    register_all()
+    for name in modules_for(sys.argv[1:]):
+        importlib.import_module(f"{commands.__name__}.{name}").register(app)
     try:
         app()
     except UserError as error:
@@ -43,6 +50,16 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def modules_for(arguments: Sequence[str]) -> list[str]:
+    """The one module with the command that was asked for; all of them when it is none we know (or --help).
+
+    Importing everything takes seconds, which each process of a starting stack would pay.
+    """
+    known = [module.name for module in pkgutil.iter_modules(commands.__path__)]
+    wanted = MODULES.get(arguments[0], arguments[0]) if arguments else ""
+    return [wanted] if wanted in known else sorted(known)
 
 
 if __name__ == "__main__":

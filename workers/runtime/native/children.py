@@ -28,7 +28,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 20
     ready: Callable[[], bool] = lambda: True
-    ready_seconds: float = 60
+    ready_seconds: float = 120
     address: str = ""
     """Where it is reached, for people."""
 

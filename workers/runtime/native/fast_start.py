@@ -32,7 +32,7 @@ def fast_start(java: Java, engine: Engine, report: Callable[[str], None]) -> lis
     if java.version < LEAST_JAVA:
         return []
     recorded = _file(java, engine)
-    with exclusive(recorded.with_suffix(".lock")):
+    with exclusive(engine.folder.with_name("fast-start.lock")):
         if not recorded.exists():
             report("Recording a fast start of the engine (once, about 40 s)")
             _record(java, engine, recorded)
@@ -47,6 +47,8 @@ def _file(java: Java, engine: Engine) -> Path:
 
 def _record(java: Java, engine: Engine, target: Path) -> None:
     """Leaves the recording at `target`, or an empty file when it failed, so that it is not tried every time."""
+    for interrupted in target.parent.glob("recording-*"):
+        shutil.rmtree(interrupted, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix="recording-", dir=target.parent))
     fresh = folder / "fast-start.aot"
     broker = Broker(number=0, folder=folder, ports=StackPorts(free_base_port()), heap="1g")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -32,24 +32,14 @@ def start_keeper(config: StackConfig, report: Callable[[str], None]) -> State:
     """
     log = config.logs_dir / "keeper.log"
     rotate(log)
-    held, lifeline = os.pipe()
-    with log.open("ab") as errors:
-        keeper = subprocess.Popen(
-            [sys.executable, "-m", "workers.runtime.native.keeper"],
-            stdin=held,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-            cwd="/",
-        )
-    os.close(held)
-    with os.fdopen(lifeline, "w", buffering=1) as starter:
+    lifeline, said = _launch(log)
+    with os.fdopen(said) as lines, os.fdopen(lifeline, "w", buffering=1) as starter:
         starter.write(config.to_json() + "\n")
         try:
-            _follow(keeper.stdout or (), report, log)
+            _follow(lines, report, log)
         except BaseException:
             starter.close()
-            keeper.wait()
+            lines.read()  # ends when the keeper has stopped everything and ended
             raise
         starter.write(KEEP + "\n")
     state = State.load(config.state_dir)
@@ -58,7 +48,21 @@ def start_keeper(config: StackConfig, report: Callable[[str], None]) -> State:
     return state
 
 
-def _follow(lines: IO[bytes] | Iterator[bytes] | tuple[()], report: Callable[[str], None], log: Path) -> None:
+def _launch(log: Path) -> tuple[int, int]:
+    """Starts the keeper; returns our ends of its input and output."""
+    held, lifeline = os.pipe()
+    said, answer = os.pipe()
+    with log.open("ab") as errors:
+        command = [sys.executable, "-m", "workers.runtime.native.keeper"]
+        subprocess.run(
+            command, stdin=held, stdout=answer, stderr=errors, start_new_session=True, cwd="/", check=True
+        )
+    os.close(held)
+    os.close(answer)
+    return lifeline, said
+
+
+def _follow(lines: Iterable[str], report: Callable[[str], None], log: Path) -> None:
     """Reports what the keeper says until it is ready."""
     for line in lines:
         event = json.loads(line)
@@ -71,7 +75,9 @@ def _follow(lines: IO[bytes] | Iterator[bytes] | tuple[()], report: Callable[[st
 
 
 def main() -> int:
-    """The keeper itself."""
+    """The keeper itself. It is nobody's child, so that nobody has to wait for it."""
+    if os.fork():
+        os._exit(0)
     starter = sys.stdin
     config = StackConfig.from_json(starter.readline())
     try:

@@ -52,7 +52,7 @@ class Stack:
         self.state_dir = config.state_dir
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.ports: StackPorts = states.choose_ports(config)
-        self.secrets = load_credentials(config.state_dir)
+        self.secrets: dict[str, str] = {}
         first = self.ports.broker(0)
         self.grpc_address = f"{HOST}:{first.grpc}"
         self.rest_url = f"http://{HOST}:{first.rest}"
@@ -107,6 +107,7 @@ class Stack:
         states.stop_instance(self.config)
         self._held.callback((self.state_dir / "state.json").unlink, missing_ok=True)
         states.remember_ports(self.config, self.ports)
+        self.secrets = load_credentials(self.state_dir)
         require_space(self.state_dir, DATA_BYTES, f"Instance {name}")
         require_free(self.ports.named(apps=self.config.apps))
 

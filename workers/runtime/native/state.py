@@ -125,7 +125,8 @@ def stop_instance(config: StackConfig, seconds: float = 90) -> bool:
     if process := state.owner.process():
         process.terminate()
         wait_gone([state.owner], seconds)
-    wait_gone(state.leftovers(), 40)  # the leashes of a dead owner are at work
+    leashes = [part.leash for part in state.components.values() if part.leash]
+    wait_gone(leashes, 40)  # those of a dead owner are at work already
     left = (State.load(config.state_dir) or state).leftovers()
     end(left, 10)
     if still := [one for one in (state.owner, *left) if one.alive()]:
