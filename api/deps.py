@@ -19,8 +19,10 @@ from workers.runtime.settings import Settings
 
 Result = TypeVar("Result")
 
-DATABASE_SECONDS = 1.0
-"""A caller who waits longer for the database is told to try again; what was meant to be stored may be stored."""
+CONNECT_SECONDS = 1.0
+"""A caller who waits longer for a connection is told to try again."""
+DATABASE_SECONDS = 4.0
+"""A caller who waits longer for a commit is told to try again; it may have happened, and is harmless twice."""
 
 _bearer = HTTPBearer(auto_error=False, description="One of the tokens in ORDEROPS_API_TOKENS.")
 
@@ -68,6 +70,11 @@ class Store:
 
     async def _transaction(self, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
         async with self._database.transaction() as session:
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await session.connection()
+            except TimeoutError:
+                raise _away() from None
             return await work(session)
 
 
@@ -83,7 +90,11 @@ async def _in_time(work: Coroutine[Any, Any, Result]) -> Result:
         return task.result()
     task.cancel()
     task.add_done_callback(_forget)
-    raise unavailable("The database does not answer at the moment; try again.")
+    raise _away()
+
+
+def _away() -> Problem:
+    return unavailable("The database does not answer at the moment; try again.")
 
 
 def _forget(task: "asyncio.Task[Any]") -> None:

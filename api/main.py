@@ -49,9 +49,15 @@ def create_app(assembled: Assembled, *, run_relay: bool = True) -> FastAPI:
     for error in (Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(error, answer_error)
     app.add_middleware(Surroundings, answer_error=answer_error)
-    for router in (webhooks.router, processes.router(assembled.processes), tasks.router, cases.router):
-        app.include_router(router)
-    for router in (health.router, customers.router, records.router, site.router):
+    documented = (
+        webhooks.router,
+        processes.router(assembled.processes),
+        tasks.router,
+        cases.router,
+        health.router,
+    )
+    app.state.routers = (*documented, customers.router, records.router, site.router)
+    for router in app.state.routers:
         app.include_router(router)
     _serve_files(app)
     payloads = [message.payload for process in assembled.processes for message in process.messages]
@@ -72,10 +78,11 @@ async def answer_error(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> str:
     """Every method of this address: a path may have several routes, and the framework names but the first's."""
     methods: set[str] = set()
-    for route in request.app.routes:
-        match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
-            methods |= set(getattr(route, "methods", None) or ())
+    for router in request.app.state.routers:
+        for route in router.routes:
+            match, _ = route.matches(request.scope)
+            if match is not Match.NONE:
+                methods |= route.methods
     return ", ".join(sorted(methods))
 
 

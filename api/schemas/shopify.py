@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, m
 from api.schemas.common import MAX_KEY
 from workers.adapters.currencies import exponent
 
-_AMOUNT = re.compile(r"\d{1,15}(\.\d{1,6})?")
+_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 
 
 def _amount(value: Any) -> Decimal:
