@@ -61,7 +61,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 def engine(scratch: Path) -> Iterator[Stack]:
-    """A real broker with a controlled clock, and a PostgreSQL beside it; its records go to where our api would be."""
+    """A real broker with a controlled clock, and a PostgreSQL beside it; its records go to our api's port."""
     base_port = free_base_port()
     config = StackConfig(
         instance="tests",
@@ -70,7 +70,7 @@ def engine(scratch: Path) -> Iterator[Stack]:
         apps=False,
         controlled_clock=True,
         heap="768m",
-        records_url=f"http://127.0.0.1:{StackPorts(base_port).api}/engine/records",
+        records_url=f"http://127.0.0.1:{StackPorts(base_port, brokers=1).api}",
         records_bulk=10,
     )
     with running_stack(config) as stack:

@@ -1,4 +1,4 @@
-"""One orderops for all engine tests: api, relay and worker host in this process, engine and PostgreSQL beside it."""
+"""One orderops for all engine tests: api, relay and workers in this process, engine and PostgreSQL beside it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,10 +12,10 @@ from tests.engine.shop_floor import SECRET, TOKEN, Floor
 from workers.adapters.mock_world import MockWorld
 from workers.casefile import migrate
 from workers.runtime import bootstrap
+from workers.runtime.deploy import deploy
 from workers.runtime.gateway import GrpcJobGateway
 from workers.runtime.host import Host
 from workers.runtime.native.stack import Stack
-from workers.runtime.resources import models
 from workers.runtime.settings import Settings
 
 
@@ -34,7 +34,7 @@ async def floor(engine: Stack, settings: Settings) -> AsyncIterator[Floor]:
     async with MockWorld(url) as world, bootstrap.assemble(settings) as app:
         server = uvicorn.Server(uvicorn.Config(create_app(app), port=settings.api_port, log_level="warning"))
         serving = asyncio.create_task(server.serve())
-        await app.engine.deploy(models())
+        await deploy(app.engine, app.processes)
         jobs = [job for process in app.processes for job in process.jobs]
         working = asyncio.create_task(Host(jobs, GrpcJobGateway(app.engine.channel)).run(stop))
         async with httpx.AsyncClient(base_url=engine.api_url) as http:

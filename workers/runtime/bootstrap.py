@@ -78,7 +78,7 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
         database = Database(url, settings.database_pool)
         stack.push_async_callback(database.close)
         if outside is None:
-            world = MockWorld(url, settings.database_pool)
+            world = MockWorld(url, pool_size=settings.database_pool)
             stack.push_async_callback(world.close)
             outside = mocked_outside(world)
         engine = await stack.enter_async_context(Engine(settings.zeebe_grpc, settings.zeebe_rest))

@@ -1,5 +1,6 @@
 """Settings: read once from the environment (ORDEROPS_…), validated, frozen. Messages name keys, never values."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -8,12 +9,16 @@ from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_valid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from workers.runtime.errors import UserError
+from workers.runtime.native.config import StackConfig
+from workers.runtime.native.state import environment_of
 
 
 class Settings(BaseSettings):
     """One value object for api, workers and commands; `orderops up` sets all of it for what it starts."""
 
-    model_config = SettingsConfigDict(env_prefix="ORDEROPS_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ORDEROPS_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: PostgresDsn
     """PostgreSQL, as postgresql+psycopg://…"""
@@ -56,12 +61,19 @@ class Settings(BaseSettings):
 
 @cache
 def load_settings() -> Settings:
-    """The settings of this process; raises UserError naming every key that is missing or wrong."""
+    """The settings of this process: from the environment, else those of the local instance that runs.
+
+    ORDEROPS_INSTANCE says which instance, `default` without it. Raises UserError naming every key that is missing
+    or wrong.
+    """
+    if "ORDEROPS_DATABASE_URL" not in os.environ:
+        os.environ.update(environment_of(StackConfig(instance=os.environ.get("ORDEROPS_INSTANCE", "default"))))
     try:
-        return Settings()  # type: ignore[call-arg]  # its values come from the environment
+        return Settings()
     except ValidationError as error:
         keys = sorted({f"ORDEROPS_{str(item['loc'][0]).upper()}" for item in error.errors()})
         raise UserError(
             f"These settings are missing or wrong: {', '.join(keys)}.",
-            hint="`orderops up` sets them for a local stack; docs/reference/settings.md says what each is.",
+            hint="Is a stack running? `orderops status` says so, `orderops up` starts one and sets all of them; "
+            "docs/reference/settings.md says what each is.",
         ) from None

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from workers.runtime.errors import UserError
 from workers.runtime.native import state as states
-from workers.runtime.native.camunda import RECORDS_USER, Broker, Records
+from workers.runtime.native.camunda import Broker, Records
 from workers.runtime.native.children import Program
 from workers.runtime.native.config import StackConfig
 from workers.runtime.native.credentials import load_credentials
@@ -82,18 +82,8 @@ class Stack:
 
     def environment(self) -> dict[str, str]:
         """The settings by which our programs find this stack."""
-        return {
-            "ORDEROPS_DATABASE_URL": self.database_url,
-            "ORDEROPS_ZEEBE_GRPC": self.grpc_address,
-            "ORDEROPS_ZEEBE_REST": self.rest_url,
-            "ORDEROPS_ZEEBE_MANAGEMENT": self.management_url,
-            "ORDEROPS_API_HOST": HOST,
-            "ORDEROPS_API_PORT": str(self.ports.api),
-            "ORDEROPS_PUBLIC_URL": self.api_url,
-            "ORDEROPS_RECORDS_USER": RECORDS_USER,
-            **self.secrets,
-            **self.config.environment,
-        }
+        urls = self.supervisor.state.urls
+        return {**states.environment(urls), **self.secrets, **self.config.environment}
 
     def _claim(self) -> None:
         """Makes sure that nobody else runs this instance and that nothing of an earlier run is left."""

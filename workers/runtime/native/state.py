@@ -3,14 +3,16 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from workers.runtime.errors import UserError
 from workers.runtime.native.config import DEFAULT_BASE_PORT, DEFAULT_INSTANCE, StackConfig
-from workers.runtime.native.ports import StackPorts, free_base_port
+from workers.runtime.native.credentials import load_credentials
+from workers.runtime.native.ports import HOST, StackPorts, free_base_port
 from workers.runtime.native.processes import Identity, end, wait_gone
 
 
@@ -80,6 +82,28 @@ class State:
 def instances(home: Path) -> Iterator[Path]:
     """The folders of all instances."""
     yield from sorted(path.parent for path in (home / "instances").glob("*/instance.json"))
+
+
+def environment(urls: Mapping[str, str]) -> dict[str, str]:
+    """The settings by which our programs find an instance, without its secrets."""
+    api = urlsplit(urls["api"])
+    return {
+        "ORDEROPS_DATABASE_URL": urls["database"],
+        "ORDEROPS_ZEEBE_GRPC": urls["grpc"],
+        "ORDEROPS_ZEEBE_REST": urls["rest"],
+        "ORDEROPS_ZEEBE_MANAGEMENT": urls["management"],
+        "ORDEROPS_API_HOST": api.hostname or HOST,
+        "ORDEROPS_API_PORT": str(api.port),
+        "ORDEROPS_PUBLIC_URL": urls["api"],
+    }
+
+
+def environment_of(config: StackConfig) -> dict[str, str]:
+    """The settings of a running instance, with its secrets; empty when it does not run."""
+    state = State.load(config.state_dir)
+    if state is None or not state.owner.alive() or "database" not in state.urls:
+        return {}
+    return {**environment(state.urls), **load_credentials(config.state_dir)}
 
 
 def choose_ports(config: StackConfig) -> StackPorts:
