@@ -1,9 +1,5 @@
 """`orderops deploy` and `orderops worker`."""
 
-import asyncio
-import os
-import signal
-import threading
 from typing import Annotated
 
 import typer
@@ -20,10 +16,8 @@ from workers.runtime.gateway import GrpcJobGateway
 from workers.runtime.host import Host
 from workers.runtime.jobs import Process
 from workers.runtime.settings import Settings, load_settings
+from workers.runtime.signals import told_to_stop
 from workers.runtime.wiring import require_agreement
-
-HARD_STOP_SECONDS = 30.0
-"""However stuck a shutdown is, it ends then."""
 
 ProcessNames = Annotated[
     list[str] | None, typer.Option("--process", help="Serve only this process; may be given several times.")
@@ -66,7 +60,7 @@ async def _work(settings: Settings, names: frozenset[str]) -> None:
         require_agreement(app.processes)
         jobs = [job for process in _chosen(app.processes, names) for job in process.jobs]
         host = Host(jobs, GrpcJobGateway(app.engine.channel))
-        await host.run(_told_to_stop())
+        await host.run(told_to_stop())
 
 
 def _chosen(processes: tuple[Process, ...], names: frozenset[str]) -> tuple[Process, ...]:
@@ -74,22 +68,6 @@ def _chosen(processes: tuple[Process, ...], names: frozenset[str]) -> tuple[Proc
         known = ", ".join(process.id for process in processes)
         raise UserError(f"There is no process {', '.join(sorted(unknown))}.", hint=f"There are: {known}.")
     return tuple(process for process in processes if not names or process.id in names)
-
-
-def _told_to_stop() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT, which also starts the clock that ends a shutdown that hangs."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def on_signal() -> None:
-        stop.set()
-        hard_stop = threading.Timer(HARD_STOP_SECONDS, os._exit, args=(1,))
-        hard_stop.daemon = True
-        hard_stop.start()
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, on_signal)
-    return stop
 
 
 def _table(deployed: list[Deployed]) -> Table:

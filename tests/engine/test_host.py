@@ -1,0 +1,253 @@
+"""The worker host on a real broker."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from uuid import uuid4
+
+import grpc
+import orjson
+import pytest
+from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest
+
+from workers.runtime.engine import Engine
+from workers.runtime.errors import RateLimited
+from workers.runtime.gateway import GrpcJobGateway, Subscription
+from workers.runtime.host import Host
+from workers.runtime.jobs import Handler, Job
+from workers.runtime.native.stack import Stack
+
+pytestmark = pytest.mark.engine
+
+BPMN = """<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"
+    targetNamespace="http://bpmn.io/schema/bpmn">
+  <process id="{id}" isExecutable="true">
+    <startEvent id="Start"/>
+    <sequenceFlow id="Flow_1" sourceRef="Start" targetRef="Task_First"/>
+    <serviceTask id="Task_First">
+      <extensionElements><zeebe:taskDefinition type="{id}.first" retries="3"/></extensionElements>
+    </serviceTask>
+    <sequenceFlow id="Flow_2" sourceRef="Task_First" targetRef="Task_Second"/>
+    <serviceTask id="Task_Second">
+      <extensionElements><zeebe:taskDefinition type="{id}.second" retries="3"/></extensionElements>
+    </serviceTask>
+    <sequenceFlow id="Flow_3" sourceRef="Task_Second" targetRef="End"/>
+    <endEvent id="End"/>
+  </process>
+</definitions>"""
+
+
+@dataclass(frozen=True)
+class Price:
+    price: int
+
+
+class Small:
+    """A process of two tasks under an id of its own, and who did what."""
+
+    def __init__(self, client: Engine) -> None:
+        self.id = f"host_{uuid4().hex}"
+        self.client = client
+        self.first, self.second = Counter[str](), Counter[str]()
+
+    async def deploy(self) -> None:
+        await self.client.deploy({f"{self.id}.bpmn": BPMN.format(id=self.id).encode()})
+
+    async def start(self, orders: range) -> None:
+        limited = asyncio.Semaphore(12)
+
+        async def one(order: int) -> None:
+            variables = orjson.dumps({"shopify_order_id": str(order), "total": order}).decode()
+            request = CreateProcessInstanceRequest(bpmnProcessId=self.id, version=-1, variables=variables)
+            async with limited:
+                await started(self.client, request)
+
+        await asyncio.gather(*(one(order) for order in orders))
+
+    async def do_first(self, shopify_order_id: str, total: int) -> Price:
+        self.first[shopify_order_id] += 1
+        return Price(total * 2)
+
+    async def do_second(self, shopify_order_id: str, price: int) -> None:
+        assert price == int(shopify_order_id) * 2
+        self.second[shopify_order_id] += 1
+
+    def jobs(self) -> list[Job]:
+        return [Job(f"{self.id}.first", self.do_first), Job(f"{self.id}.second", self.do_second)]
+
+    async def all_done(self, number: int, seconds: float = 60) -> None:
+        await until(lambda: len(self.second) == number, seconds)
+
+
+async def started(client: Engine, request: CreateProcessInstanceRequest) -> None:
+    """Repeated only when the engine surely did nothing: creating twice makes two instances."""
+    while True:
+        try:
+            await client.gateway.CreateProcessInstance(request, timeout=60)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
+async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # what is waited for happens in the engine
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def serving(client: Engine, jobs: list[Job]) -> AsyncIterator[Host]:
+    host, stop = Host(jobs, GrpcJobGateway(client.channel)), asyncio.Event()
+    task = asyncio.create_task(host.run(stop))
+    try:
+        yield host
+    finally:
+        stop.set()
+        await task
+
+
+@pytest.fixture
+async def small(engine: Stack) -> AsyncIterator[Small]:
+    async with Engine(engine.grpc_address, engine.rest_url) as client:
+        process = Small(client)
+        await process.deploy()
+        yield process
+
+
+async def test_every_job_of_three_hundred_instances_is_done_once(small: Small) -> None:
+    async with serving(small.client, small.jobs()):
+        await small.start(range(300))
+        await small.all_done(300)
+    assert small.first == small.second == Counter(str(order) for order in range(300))
+
+
+async def test_jobs_that_were_there_before_the_worker_are_done(small: Small) -> None:
+    """No stream ever pushes them: the poll fetches them."""
+    await small.start(range(40))
+    async with serving(small.client, small.jobs()):
+        await small.all_done(40, seconds=10)
+
+
+async def test_more_jobs_than_slots_are_all_done_within_bounds(small: Small) -> None:
+    """What the stream cannot take at once goes back to the engine and comes by the poll."""
+    running, most = 0, 0
+
+    async def slow(shopify_order_id: str) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.02)
+        running -= 1
+        small.second[shopify_order_id] += 1
+
+    jobs = [small.jobs()[0], Job(f"{small.id}.second", slow, max_running=4)]
+    async with serving(small.client, jobs):
+        await small.start(range(200))
+        await small.all_done(200)
+    assert most <= 4
+    assert set(small.second.values()) == {1}
+
+
+async def test_no_call_is_made_earlier_than_the_other_side_asked_for(small: Small) -> None:
+    calls: list[float] = []
+
+    async def limited(shopify_order_id: str) -> None:
+        calls.append(time.monotonic())
+        if len(calls) < 3:
+            raise RateLimited("slow down", timedelta(seconds=0.5))
+
+    async with serving(small.client, [Job(f"{small.id}.first", limited)]):
+        await small.start(range(1))
+        await until(lambda: len(calls) == 3)
+    waits = [later - earlier for earlier, later in pairwise(calls)]
+    assert min(waits) >= 0.5
+
+
+async def test_a_handler_slower_than_its_time_out_runs_once_among_two_workers(small: Small) -> None:
+    async def slow(shopify_order_id: str) -> None:
+        small.second[shopify_order_id] += 1
+        await asyncio.sleep(4)
+
+    jobs = [Job(f"{small.id}.first", slow, timeout=timedelta(seconds=1))]
+    async with serving(small.client, jobs), serving(small.client, jobs):
+        await small.start(range(5))
+        await until(lambda: len(small.second) == 5)
+        await asyncio.sleep(5)
+    assert set(small.second.values()) == {1}
+
+
+async def test_the_host_goes_on_by_itself_after_the_broker_was_killed(small: Small, engine: Stack) -> None:
+    async with serving(small.client, small.jobs()):
+        await small.start(range(20))
+        await small.all_done(20)
+        os.kill(engine.pid("broker-1"), signal.SIGKILL)
+        await engine_is_back(small.client)
+        ready = time.monotonic()
+        await small.start(range(20, 40))
+        await small.all_done(40, seconds=15)
+    assert time.monotonic() - ready < 15
+
+
+async def engine_is_back(client: Engine) -> None:
+    async with asyncio.timeout(90):
+        while True:
+            await asyncio.sleep(0.5)
+            with suppress(Exception):
+                if (await client.topology(within=timedelta(seconds=1))).ready:
+                    return
+
+
+async def test_sigterm_finishes_what_is_under_way_and_nothing_runs_twice(small: Small, engine: Stack) -> None:
+    await small.start(range(32))
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.engine.small_worker", engine.grpc_address, f"{small.id}.first", "3"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert worker.stdout is not None
+    lines = [(await worker.stdout.readline()).split() for _ in range(32)]
+    assert {line[0] for line in lines} == {b"begun"}
+    worker.terminate()
+    rest, _ = await asyncio.wait_for(worker.communicate(), 30)
+    assert worker.returncode == 0
+    assert Counter(line.split()[0] for line in rest.splitlines()) == {b"done": 32}
+    assert await waiting(small.client, f"{small.id}.first") == 0
+
+
+async def test_what_a_stopping_worker_cannot_finish_another_gets_at_once(small: Small) -> None:
+    began = asyncio.Event()
+
+    async def endless(shopify_order_id: str) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    host, stop = host_of(small, endless, drain_seconds=0.5), asyncio.Event()
+    task = asyncio.create_task(host.run(stop))
+    await small.start(range(1))
+    await began.wait()
+    stop.set()
+    await task
+    async with serving(small.client, small.jobs()):
+        await small.all_done(1, seconds=5)
+
+
+def host_of(small: Small, handler: Handler, drain_seconds: float) -> Host:
+    job = Job(f"{small.id}.first", handler)
+    return Host([job], GrpcJobGateway(small.client.channel), drain_seconds=drain_seconds)
+
+
+async def waiting(client: Engine, job_type: str) -> int:
+    """How many jobs of this type lie there."""
+    wanted = Subscription(job_type, "test", 1_000, ("shopify_order_id",))
+    return len(await GrpcJobGateway(client.channel).poll(wanted, most=100, wait_ms=-1))
