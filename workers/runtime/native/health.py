@@ -8,18 +8,13 @@ from http import HTTPStatus
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def answers(url: str) -> bool:
+def answers(url: str, timeout: float = 2) -> bool:
     """Whether GET answers 200."""
-    return status(url) == HTTPStatus.OK
-
-
-def status(url: str, timeout: float = 2) -> int | None:
-    """The status GET is answered with; None when nobody answers."""
     try:
         with _OPENER.open(url, timeout=timeout) as response:
-            return int(response.status)
+            return bool(response.status == HTTPStatus.OK)
     except urllib.error.HTTPError as error:
         error.close()
-        return error.code
+        return False
     except OSError:
-        return None
+        return False

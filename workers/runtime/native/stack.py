@@ -10,7 +10,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +22,7 @@ from workers.runtime.native.credentials import load_credentials
 from workers.runtime.native.downloads import Progress, require_space
 from workers.runtime.native.engine import prepare_engine
 from workers.runtime.native.fast_start import fast_start
-from workers.runtime.native.health import answers, status
+from workers.runtime.native.health import answers
 from workers.runtime.native.java import find_java
 from workers.runtime.native.locks import exclusive_or
 from workers.runtime.native.ports import HOST, StackPorts, require_free
@@ -188,16 +187,12 @@ class Stack:
         )
 
     def _api(self) -> Program:
-        def ready() -> bool:
-            answered = status(f"{self.api_url}/health")
-            return answered is not None and answered < HTTPStatus.INTERNAL_SERVER_ERROR
-
         return Program(
             name="api",
             command=[sys.executable, "-m", "workers.runtime.cli", "api"],
             log=self._log("api"),
             environment=self.environment(),
-            ready=ready,
+            ready=lambda: answers(f"{self.api_url}/livez"),  # not /readyz, which also asks the engine
             address=self.api_url,
         )
 
