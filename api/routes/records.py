@@ -73,7 +73,7 @@ def _parse(raw: bytes) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     except orjson.JSONDecodeError:
         raise Problem("bad-json", "A line is not JSON.") from None
     actions, records = lines[::2], lines[1::2]
-    complete = len(actions) == len(records) and all(isinstance(record, dict) for record in records)
+    complete = len(actions) == len(records) and all(isinstance(line, dict) for line in lines)
     if not complete or any(not isinstance(action.get("index"), dict) for action in actions):
         raise Problem("invalid", "Lines must be an action `index` and its record by turns.")
     return actions, records

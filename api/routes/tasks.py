@@ -124,7 +124,7 @@ async def _last_request(session: AsyncSession, case_id: str | None) -> RequestIn
     row = (await session.execute(of_case.order_by(CustomerRequest.created_at.desc()).limit(1))).one_or_none()
     if row is None:
         return None
-    request, now = row.tuple()
+    request, now = row
     return RequestInfo(id=request.id, kind=request.kind, state=state_of(request, now), facts=request.facts)
 
 
@@ -132,7 +132,7 @@ async def _find(session: AsyncSession, key: int) -> TaskInfo:
     row = (await session.execute(_tasks().where(Task.key == key))).one_or_none()
     if row is None:
         raise Problem("not-found", "There is no task of this key.")
-    return task_info(*row.tuple())
+    return task_info(*row)
 
 
 async def _open(store: Store, key: int) -> TaskInfo:
