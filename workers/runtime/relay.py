@@ -8,9 +8,10 @@ as long as the message's time to live lasts.
 import asyncio
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, Protocol
 
 import psycopg
 import structlog
@@ -19,7 +20,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.db import DATABASE_AWAY, Database
 from workers.casefile.models import InboxRow
-from workers.runtime.engine import Engine
 from workers.runtime.errors import EngineRefused, EngineUnavailable
 from workers.runtime.health import Link
 from workers.runtime.logs import places
@@ -37,6 +37,23 @@ LOOK_EVERY = 1.0
 LONGEST_PAUSE = 5.0
 
 
+class Publisher(Protocol):
+    """The part of the engine that a relay needs."""
+
+    async def publish_message(
+        self,
+        name: str,
+        correlation_key: str,
+        *,
+        message_id: str,
+        ttl: timedelta,
+        variables: Mapping[str, Any],
+        within: timedelta,
+    ) -> None:
+        """Raises EngineUnavailable (again later) or EngineRefused (never)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one row: published, refused for good, or (with neither) to be tried again."""
@@ -49,7 +66,7 @@ class Outcome:
 class Relay:
     """Runs in the api process; cancel its task to stop it."""
 
-    def __init__(self, database: Database, engine: Engine) -> None:
+    def __init__(self, database: Database, engine: Publisher) -> None:
         self.link = Link("inbox", "relay")
         self._database = database
         self._engine = engine
