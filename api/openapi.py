@@ -20,7 +20,19 @@ def body_of(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
-def example(schema: dict[str, Any], definitions: dict[str, Any] | None = None) -> Any:
+_BY_NAME = {
+    "name": "Ada Example",
+    "street": "Hauptstr. 5",
+    "postcode": "10827",
+    "city": "Berlin",
+    "country": "DE",
+    "address_request": "450789469-address-1",
+    "choice_request": "450789469-choice",
+}
+"""For fields whose models bring no example of their own."""
+
+
+def example(schema: dict[str, Any], definitions: dict[str, Any] | None = None, name: str = "") -> Any:
     """A value of the schema's form, from the examples its fields have."""
     definitions = definitions or schema.get("$defs", {})
     if "$ref" in schema:
@@ -29,12 +41,8 @@ def example(schema: dict[str, Any], definitions: dict[str, Any] | None = None) -
         if schema.get(key):
             return schema[key][0]
     if "properties" in schema:
-        return {name: example(field, definitions) for name, field in schema["properties"].items()}
-    if "default" in schema:
-        return schema["default"]
-    return {"integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}.get(
-        schema.get("type", ""), "text"
-    )
+        return {field: example(of_field, definitions, field) for field, of_field in schema["properties"].items()}
+    return _BY_NAME.get(name, schema.get("default", "text"))
 
 
 def add_schemas(app: FastAPI, models: Sequence[type[BaseModel]]) -> None:

@@ -1,6 +1,7 @@
 """The HTTP server: uvicorn, patient with slow clients for ten seconds and no longer."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
 
@@ -72,6 +73,6 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), reuse_port=False, backlog=2048)
     except OSError as error:
         raise UserError(
-            f"The api cannot listen on {host}:{port}: {error.strerror}.",
+            f"The api cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}.",
             hint="Stop what uses the port, or set ORDEROPS_API_PORT to a free one.",
         ) from None

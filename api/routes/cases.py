@@ -37,7 +37,11 @@ async def list_cases(
     return CasePage(cases=found[:limit], next=found[limit - 1].id if more else None)
 
 
-@router.get("/cases/{case_id}", summary="A case with its history", responses=problems("unauthorized", "not-found"))
+@router.get(
+    "/cases/{case_id}",
+    summary="A case with its history",
+    responses=problems("unauthorized", "not-found", "invalid"),
+)
 async def show_case(
     case_id: Annotated[str, Path(max_length=200, description="The shop's order id.")],
     _caller: Caller,

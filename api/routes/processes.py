@@ -75,7 +75,9 @@ def router(processes: tuple[Process, ...]) -> APIRouter:
         openapi_extra=body_of(others),
     )(send_message)
     routes.get(
-        "/inbox/{message_id}", summary="What became of a message", responses=problems("unauthorized", "not-found")
+        "/inbox/{message_id}",
+        summary="What became of a message",
+        responses=problems("unauthorized", "not-found", "invalid"),
     )(show_message)
     return routes
 

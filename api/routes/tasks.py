@@ -55,7 +55,9 @@ async def list_tasks(
     return Tasks(tasks=found[:limit], next=found[limit - 1].key if more else None)
 
 
-@router.get("/tasks/{key}", summary="A task with its form", responses=problems("unauthorized", "not-found"))
+@router.get(
+    "/tasks/{key}", summary="A task with its form", responses=problems("unauthorized", "not-found", "invalid")
+)
 async def show_task(key: TaskKey, _caller: Caller, store: StoreOf) -> TaskDetail:
     """The form's schema, and what was asked of the customer, to prefill it."""
 

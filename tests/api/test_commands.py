@@ -1,0 +1,108 @@
+"""`orderops api` and `orderops task` as a person starts them."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from api.server import listen
+from tests.api.conftest import TOKEN, new_order_id
+from tests.api.fake_engine import FakeEngine
+from workers.casefile.db import Database
+from workers.casefile.models import Case, Task
+from workers.runtime.native.ports import free_base_port
+
+ORDEROPS = Path(sys.executable).parent / "orderops"
+
+
+def environment(database_url: str, port: int) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "ORDEROPS_DATABASE_URL": database_url,
+        "ORDEROPS_LINK_SECRET": "link-secret",
+        "ORDEROPS_RECORDS_PASSWORD": "records-password",
+        "ORDEROPS_API_TOKENS": TOKEN,
+        "ORDEROPS_API_PORT": str(port),
+        "ORDEROPS_ZEEBE_GRPC": "127.0.0.1:1",
+        "COLUMNS": "160",
+    }
+
+
+async def run(env: dict[str, str], *arguments: str) -> tuple[int, str]:
+    """Code and output of one command."""
+    process = await asyncio.create_subprocess_exec(
+        ORDEROPS, *arguments, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert "Traceback" not in out.decode()
+    return process.returncode or 0, out.decode()
+
+
+async def test_api_says_where_it_listens_and_ends_at_sigterm(database_url: str) -> None:
+    port = free_base_port()
+    process = await asyncio.create_subprocess_exec(
+        ORDEROPS, "api", env=environment(database_url, port), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout
+    line = await asyncio.wait_for(process.stdout.readline(), 60)
+    assert line.decode().strip() == f"orderops api listens on http://127.0.0.1:{port}"
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 20) in {0, -signal.SIGTERM}
+
+
+async def test_a_taken_port_is_one_sentence(database_url: str) -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        code, out = await run(environment(database_url, port), "api")
+    assert code == 1
+    assert out.startswith(f"The api cannot listen on 127.0.0.1:{port}: Address already in use.")
+
+
+class TestTask:
+    @pytest.fixture
+    async def env(self, database_url: str, address: tuple[str, int]) -> dict[str, str]:
+        return environment(database_url, address[1])
+
+    @pytest.fixture
+    async def task(self, database: Database, engine_seen: FakeEngine, app: FastAPI) -> str:
+        key, order_id = new_order_id(), str(new_order_id())
+        async with database.transaction() as session:
+            session.add(
+                Task(
+                    key=key, process="fulfillment", process_instance_key=key + 1, element_id="Task_DecideOnMargin",
+                    state="open", candidate_groups=["lead"], priority=70, created_at=datetime.now(UTC),
+                )
+            )  # fmt: skip
+            session.add(Case(id=order_id, process="fulfillment", process_instance_key=key + 1))
+        engine_seen.open_tasks[key] = None
+        return str(key)
+
+    async def test_from_the_list_to_completion(
+        self, env: dict[str, str], task: str, engine_seen: FakeEngine
+    ) -> None:
+        code, out = await run(env, "task", "list", "--group", "lead")
+        assert code == 0
+        assert task in out
+        assert "Decide on margin" in out
+        assert (await run(env, "task", "show", task))[0] == 0
+        assert (await run(env, "task", "claim", task, "--assignee", "ada"))[0] == 0
+        code, out = await run(env, "task", "claim", task, "--assignee", "bob")
+        assert (code, out.strip()) == (1, "Somebody else has this task.")
+        assert (await run(env, "task", "complete", task, "--set", "buy_anyway=true"))[0] == 0
+        assert engine_seen.completed == [(int(task), {"buy_anyway": True})]
+
+    async def test_refusals_name_the_field(self, env: dict[str, str], task: str) -> None:
+        code, out = await run(env, "task", "complete", task, "--set", "buy_anyway=perhaps")
+        assert code == 1
+        assert "buy_anyway is none of the choices." in out
+
+    async def test_no_api_is_one_sentence(self, database_url: str) -> None:
+        code, out = await run(environment(database_url, free_base_port()), "task", "list")
+        assert code == 1
+        assert out.startswith("The api does not answer at http://127.0.0.1:")
