@@ -206,6 +206,12 @@ async def test_a_world_out_of_reach_is_unavailable_or_unknown() -> None:
     await away.close()
 
 
+async def test_the_first_call_makes_what_is_missing(database_url: str, unique: str) -> None:
+    fresh = MockWorld(database_url)
+    assert await MockLedger(fresh).find(unique) is None
+    await fresh.close()
+
+
 async def test_two_processes_may_prepare_at_once(world: MockWorld, database_url: str) -> None:
     others = [MockWorld(database_url) for _ in range(3)]
     await asyncio.gather(*(other.prepare() for other in others))

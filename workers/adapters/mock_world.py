@@ -139,7 +139,7 @@ class MockWorld:
     """Connections to the mocked outside world, and how patient its callers are.
 
     `latency` is what every call takes at least, `timeout` how long the adapters wait for an answer that does not
-    come. Nothing connects before the first call.
+    come. Nothing connects before the first call, which also makes the tables where they are missing.
     """
 
     def __init__(
@@ -152,6 +152,7 @@ class MockWorld:
     ) -> None:
         self.latency = latency
         self.timeout = timeout
+        self._prepared = False
         self._engine = create_async_engine(
             database_url,
             isolation_level="AUTOCOMMIT",
@@ -176,6 +177,7 @@ class MockWorld:
                 await transactional.execute(select(func.pg_advisory_xact_lock(_PREPARE_LOCK)))
                 await transactional.execute(CreateSchema("mock", if_not_exists=True))
                 await transactional.run_sync(Base.metadata.create_all)
+        self._prepared = True
 
     async def close(self) -> None:
         """Close every connection."""
@@ -183,6 +185,8 @@ class MockWorld:
 
     async def rows(self, statement: TypedReturnsRows[RowT]) -> Sequence[RowT]:
         """Run one statement, committed by itself, and give the rows it returns, detached."""
+        if not self._prepared:
+            await self.prepare()
         async with AsyncSession(self._engine, expire_on_commit=False) as session:
             return (await session.scalars(statement)).all()
 
