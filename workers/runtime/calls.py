@@ -33,27 +33,27 @@ def worth_retrying(error: BaseException) -> bool:
     return isinstance(error, grpc.aio.AioRpcError) and error.code() not in REFUSALS
 
 
-async def insist(call: Call[Answer], within: float) -> Answer:
+async def insist(call: Call[Answer], within: float, attempt: float = ATTEMPT_SECONDS) -> Answer:
     """Call until there is an answer, with jittered exponential back-off, for `within` seconds at most.
 
-    Raises the last AioRpcError. The first attempt is bare: it nearly always succeeds, and is made very often.
+    No attempt lasts longer than `attempt`. Raises the last AioRpcError. The first attempt is bare: it nearly always succeeds, and is made very often.
     """
     try:
-        return await call(min(within, ATTEMPT_SECONDS))
+        return await call(min(within, attempt))
     except grpc.aio.AioRpcError as error:
         if not worth_retrying(error):
             raise
-    return await ask_again(call, within)
+    return await ask_again(call, within, attempt)
 
 
-async def ask_again(call: Call[Answer], within: float) -> Answer:
+async def ask_again(call: Call[Answer], within: float, attempt: float = ATTEMPT_SECONDS) -> Answer:
     """The retries of `insist`, for callers that must know whether an answer came at the first attempt."""
     retries = stamina.retry_context(
         on=_worth_retrying_now, attempts=None, timeout=within, wait_initial=0.1, wait_max=5, wait_jitter=0.4
     )
-    async for attempt in retries:
-        with attempt:
-            return await call(min(within, ATTEMPT_SECONDS))
+    async for one_more in retries:
+        with one_more:
+            return await call(min(within, attempt))
     raise AssertionError("retries end with an answer or an error")
 
 

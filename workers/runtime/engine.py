@@ -25,13 +25,16 @@ from pyzeebe.proto.gateway_pb2 import (
 )
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
-from workers.runtime.calls import as_ours, insist
+from workers.runtime.calls import ATTEMPT_SECONDS, as_ours, insist
 from workers.runtime.encoding import UnencodableError, encode
 from workers.runtime.errors import EngineNotFound, EngineRefused
 from workers.runtime.usertasks import UserTasks
 
 PATIENCE = timedelta(seconds=30)
 """How long a call is repeated unless the caller says otherwise."""
+
+DEPLOYMENT = timedelta(seconds=60)
+"""How long one attempt to deploy may take: a cold broker reads every model first."""
 
 CHANNEL_OPTIONS = (
     ("grpc.keepalive_time_ms", 45_000),
@@ -134,12 +137,12 @@ class Engine:
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise as_ours(error, f"publish message {name}") from error
 
-    async def deploy(self, resources: Mapping[str, bytes], within: timedelta = PATIENCE) -> list[Deployed]:
+    async def deploy(self, resources: Mapping[str, bytes], within: timedelta = DEPLOYMENT) -> list[Deployed]:
         """Deploy files (name to content) in one call, all or none. The same again changes nothing."""
         request = DeployResourceRequest(
             resources=[Resource(name=name, content=content) for name, content in resources.items()]
         )
-        answer = await self._ask(self.gateway.DeployResource, request, "deploy", within)
+        answer = await self._ask(self.gateway.DeployResource, request, "deploy", within, attempt=DEPLOYMENT)
         deployed = (_deployed(item, answer.key) for item in answer.deployments)
         return [item for item in deployed if item is not None]
 
@@ -192,9 +195,18 @@ class Engine:
         """Put a user task back for everybody; one without assignee is fine."""
         await self._tasks.unassign(key, PATIENCE)
 
-    async def _ask(self, method: Any, request: GrpcRequest, doing: str, within: timedelta) -> Any:
+    async def _ask(
+        self,
+        method: Any,
+        request: GrpcRequest,
+        doing: str,
+        within: timedelta,
+        attempt: timedelta = timedelta(seconds=ATTEMPT_SECONDS),
+    ) -> Any:
         try:
-            return await insist(lambda limit: method(request, timeout=limit), within.total_seconds())
+            return await insist(
+                lambda limit: method(request, timeout=limit), within.total_seconds(), attempt.total_seconds()
+            )
         except grpc.aio.AioRpcError as error:
             raise as_ours(error, doing) from error
 
