@@ -16,6 +16,9 @@ from workers.runtime.native.ports import StackPorts, free_base_port
 from workers.runtime.native.postgres import prepare_postgres
 from workers.runtime.native.stack import Stack, running_stack
 
+FLOWS_TAKEN = pytest.StashKey[list[str]]()
+"""Coverage of the diagrams, one line each, for the end of the run."""
+
 
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
@@ -75,3 +78,14 @@ def engine(scratch: Path) -> Iterator[Stack]:
     )
     with running_stack(config) as stack:
         yield stack
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What sums up the engine tests comes after them."""
+    items.sort(key=lambda item: "test_sequence_flows" in item.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the coverage of the diagrams."""
+    for line in config.stash.get(FLOWS_TAKEN, []):
+        terminalreporter.write_line(line)

@@ -93,6 +93,12 @@ class Floor:
         }
         return await self.http.post(f"/webhooks/shopify/{topic}", content=raw, headers=headers)
 
+    async def cancel(self, case_id: str) -> None:
+        """Let the customer cancel, as the shop's webhook tells it."""
+        body = an_order(id=int(case_id), cancelled_at="2026-03-02T10:00:00Z")
+        answer = await self.deliver("orders-cancelled", body)
+        assert answer.status_code == 200, answer.text
+
     async def misbehave(self, operation: str, kind: str, *targets: str, **how: Any) -> None:
         """Make calls about all of `targets` misbehave."""
         await misbehave(self.world, operation, kind, *targets, **how)

@@ -138,6 +138,15 @@ async def _apply_task(session: AsyncSession, record: Record) -> None:
         await session.execute(task.values(state="canceled", finished_at=_time(record["timestamp"])))
 
 
+def _due(text: str) -> datetime | None:
+    """A due date as the engine writes it: ISO 8601, perhaps with a zone's name after it (2026-…Z[GMT])."""
+    try:
+        due = datetime.fromisoformat(text.partition("[")[0])
+    except ValueError:
+        return None
+    return due if due.tzinfo else due.replace(tzinfo=UTC)
+
+
 def _new_task(record: Record) -> dict[str, Any]:
     value = record["value"]
     return {
@@ -149,7 +158,7 @@ def _new_task(record: Record) -> dict[str, Any]:
         "state": "open",
         "assignee": value["assignee"] or None,
         "candidate_groups": value["candidateGroupsList"],
-        "due_at": datetime.fromisoformat(value["dueDate"]) if value["dueDate"] else None,
+        "due_at": _due(value["dueDate"]),
         "priority": value["priority"],
         "created_at": _time(record["timestamp"]),
     }
