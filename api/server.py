@@ -27,6 +27,7 @@ class Server(uvicorn.Server):
             ws="none",
             loop="none",
             log_config=None,
+            log_level="warning",
             access_log=False,
             server_header=False,
             date_header=True,

@@ -44,15 +44,16 @@ class Field:
     longest: int
     required: bool = False
     width: str = ""
+    may_be_left_out: str = "optional"
 
 
 ADDRESS = (
     Field("name", "Full name", "name", 100, required=True),
     Field("street", "Street and number", "address-line1", 100, required=True),
     Field("street2", "Apartment, floor, company", "address-line2", 100),
-    Field("postcode", "Postcode", "postal-code", 12, width="narrow"),
+    Field("postcode", "Postcode", "postal-code", 12, width="narrow", may_be_left_out="if any"),
     Field("city", "City", "address-level2", 80, required=True, width="broad"),
-    Field("region", "State, region", "address-level1", 80, width="half"),
+    Field("region", "State, region", "address-level1", 80, width="half", may_be_left_out="if any"),
     Field("country", "Country", "country", 2, required=True, width="half"),
 )
 """As long as in the agents' form. Which of the optional ones a country needs the process's own table says."""
