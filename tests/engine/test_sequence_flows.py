@@ -25,16 +25,18 @@ async def test_every_sequence_flow_was_taken_by_some_engine_test(
         pytest.skip("coverage of sequence flows needs all engine tests; only some were chosen")
     diagrams = [read_diagram(path) for path in sorted(models_dir().glob("*.bpmn"))]
     taken = {diagram.process_id: await _taken(floor, diagram) for diagram in diagrams}
-    lines = [
+    request.config.stash[FLOWS_TAKEN] = [
         f"{diagram.process_id}: {len(taken[diagram.process_id])} of {len(diagram.flows)} sequence flows taken"
         for diagram in diagrams
     ]
-    request.config.stash[FLOWS_TAKEN] = lines
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    figures = {d.process_id: {"covered": len(taken[d.process_id]), "total": len(d.flows)} for d in diagrams}
-    REPORT.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+    _write({d.process_id: {"covered": len(taken[d.process_id]), "total": len(d.flows)} for d in diagrams})
     missing = {d.process_id: sorted(d.flows - taken[d.process_id]) for d in diagrams}
     assert not any(missing.values()), f"never taken: {missing}"
+
+
+def _write(figures: dict[str, dict[str, int]]) -> None:
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
 
 
 async def _taken(floor: Floor, diagram: Diagram) -> set[str]:
