@@ -36,7 +36,8 @@ def worth_retrying(error: BaseException) -> bool:
 async def insist(call: Call[Answer], within: float, attempt: float = ATTEMPT_SECONDS) -> Answer:
     """Call until there is an answer, with jittered exponential back-off, for `within` seconds at most.
 
-    No attempt lasts longer than `attempt`. Raises the last AioRpcError. The first attempt is bare: it nearly always succeeds, and is made very often.
+    No attempt lasts longer than `attempt`. Raises the last AioRpcError. The first attempt is bare: it nearly
+    always succeeds, and is made very often.
     """
     try:
         return await call(min(within, attempt))
