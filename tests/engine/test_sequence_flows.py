@@ -4,7 +4,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from sqlalchemy import distinct, select
+from sqlalchemy import select
 
 from tests.conftest import FLOWS_TAKEN
 from tests.engine.shop_floor import Floor
@@ -40,8 +40,10 @@ def _write(figures: dict[str, dict[str, int]]) -> None:
 
 
 async def _taken(floor: Floor, diagram: Diagram) -> set[str]:
-    query = select(distinct(ElementEvent.element_id)).where(
-        ElementEvent.process == diagram.process_id, ElementEvent.intent == "SEQUENCE_FLOW_TAKEN"
+    query = (
+        select(ElementEvent.element_id)
+        .distinct()
+        .where(ElementEvent.process == diagram.process_id, ElementEvent.intent == "SEQUENCE_FLOW_TAKEN")
     )
     async with floor.app.database.sessions() as session:
         return set((await session.scalars(query)).all()) & diagram.flows
