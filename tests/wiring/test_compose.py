@@ -148,7 +148,7 @@ def test_the_example_holds_no_secret() -> None:
 
 
 def test_the_engine_sends_the_api_what_it_takes_in_and_nothing_more(compose: Compose) -> None:
-    exporter = read_yaml("docker/camunda.yaml")["zeebe"]["broker"]["exporters"]["records"]
+    exporter = read_yaml("docker-camunda.yaml")["zeebe"]["broker"]["exporters"]["records"]
     index = exporter["args"]["index"]
     sent = {key for key, wanted in index.items() if wanted} - {"event"}
     assert sent == set(WANTED_RECORDS)
@@ -158,7 +158,7 @@ def test_the_engine_sends_the_api_what_it_takes_in_and_nothing_more(compose: Com
 
 
 def test_camunda_is_given_every_variable_its_configuration_asks_for(compose: Compose) -> None:
-    asked_for = set(re.findall(r"\$\{([A-Z_]+)}", (ROOT / "docker" / "camunda.yaml").read_text()))
+    asked_for = set(re.findall(r"\$\{([A-Z_]+)}", (ROOT / "docker-camunda.yaml").read_text()))
     assert asked_for <= set(compose["services"]["camunda"]["environment"])
 
 
