@@ -33,7 +33,7 @@ def form_of(process: str, element_id: str) -> Form | None:
 def check(form: Form | None, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The variables a task is completed with, or 422 naming every field that will not do.
 
-    A field that is left out stays as it was prefilled, an unticked checkbox is False, as in the form itself.
+    An optional field that is left out stays as it was prefilled; an unticked checkbox is False, as in the form.
     """
     fields = {field["key"]: field for field in _fields(form or {})}
     found = [(key, "the form has no such field to fill in") for key in variables if key not in fields]

@@ -104,8 +104,8 @@ async def unclaim_task(key: TaskKey, _caller: Caller, store: StoreOf, engine: En
 async def complete_task(
     request: Request, key: TaskKey, _caller: Caller, store: StoreOf, engine: EngineOf
 ) -> TaskChanged:
-    """The answers are held against the form: only fields it has, required ones present, types, lengths. A field
-    that is left out stays as it was prefilled. 409 when the task is finished."""
+    """The answers are held against the form: only fields it has, required ones present, types, lengths. An
+    optional field that is left out stays as it was prefilled. 409 when the task is finished."""
     _, value = await body.read_json(request)
     variables = body.fit(Completion, value).variables
     task = await _open(store, key)

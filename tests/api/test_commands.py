@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api.server import listen
 from tests.api.conftest import TOKEN, new_order_id
 from tests.api.fake_engine import FakeEngine
+from tests.api.test_tasks import ADDRESS, add_task
 from workers.casefile.db import Database
 from workers.casefile.models import Case, Task
 from workers.runtime.native.ports import free_base_port
@@ -96,6 +97,16 @@ class TestTask:
         assert (code, out.strip()) == (1, "Somebody else has this task.")
         assert (await run(env, "task", "complete", task, "--set", "buy_anyway=true"))[0] == 0
         assert engine_seen.completed == [(int(task), {"buy_anyway": True})]
+
+    async def test_what_is_not_set_stays_as_it_was_shown(
+        self, env: dict[str, str], database: Database, engine_seen: FakeEngine
+    ) -> None:
+        task = await add_task(database, engine_seen, "Task_CorrectAddress")
+        _, out = await run(env, "task", "show", str(task.key))
+        assert "Haupstr." in out
+        assert "Please add the house number." in out
+        assert (await run(env, "task", "complete", str(task.key), "--set", "street=Hauptstr. 5"))[0] == 0
+        assert engine_seen.completed == [(task.key, ADDRESS)]
 
     async def test_refusals_name_the_field(self, env: dict[str, str], task: str) -> None:
         code, out = await run(env, "task", "complete", task, "--set", "buy_anyway=perhaps")

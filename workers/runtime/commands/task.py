@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from workers.runtime.errors import UserError
 from workers.runtime.settings import load_settings
@@ -34,7 +34,15 @@ def list_command(
     filters = {"state": state, "group": group, "case": case, "limit": "500"}
     with _api() as api:
         found = _ask(api, "GET", "/tasks", params={key: value for key, value in filters.items() if value})
-    table = Table("Task", "What", "Order", "Group", "Assignee", "Due", "Priority")
+    table = Table(
+        Column("Task", no_wrap=True),
+        Column("What", no_wrap=True),
+        Column("Order", no_wrap=True),
+        "Group",
+        "Assignee",
+        "Due",
+        "Prio",
+    )
     for task in sorted(found["tasks"], key=lambda task: (-task["priority"], task["due_at"] or "")):
         table.add_row(
             task["key"],
@@ -53,7 +61,7 @@ def show_command(key: Key) -> None:
     """Show a task, the fields of its form, and what the customer was asked."""
     with _api() as api:
         task = _ask(api, "GET", f"/tasks/{key}")
-    facts = (task["request"] or {}).get("facts", {})
+    facts = _facts(task)
     table = Table("Field", "Label", "Now", title=f"{_title(task['element_id'])}, order {task['case_id']}")
     for field in _fields(task["form"] or {}):
         required = " *" if field.get("validate", {}).get("required") else ""
@@ -87,10 +95,12 @@ def complete_command(
         list[str] | None, typer.Option("--set", help="An answer, for instance street='Hauptstr. 5'. Repeatable.")
     ] = None,
 ) -> None:
-    """Complete a task with the form's answers."""
+    """Complete a task with the form's answers; what is not set stays as `orderops task show` shows it."""
     with _api() as api:
-        fields = {field["key"]: field for field in _fields(_ask(api, "GET", f"/tasks/{key}")["form"] or {})}
-        variables = dict(_answer(text, fields) for text in answers or ())
+        task = _ask(api, "GET", f"/tasks/{key}")
+        fields = {field["key"]: field for field in _fields(task["form"] or {})}
+        shown = {name: value for name, value in _facts(task).items() if name in fields}
+        variables = shown | dict(_answer(text, fields) for text in answers or ())
         _ask(api, "POST", f"/tasks/{key}/complete", json={"variables": variables})
     Console().print(f"Task {key} is completed.", markup=False)
 
@@ -125,6 +135,12 @@ def _ask(api: httpx.Client, method: str, path: str, **more: Any) -> dict[str, An
 
 def _place(error: dict[str, str]) -> str:
     return error["pointer"].rpartition("/")[2] if error.get("pointer") else str(error.get("parameter"))
+
+
+def _facts(task: dict[str, Any]) -> dict[str, Any]:
+    """What the customer was asked about, which is what the form is prefilled with."""
+    facts: dict[str, Any] = (task["request"] or {}).get("facts", {})
+    return facts
 
 
 def _fields(form: dict[str, Any]) -> list[dict[str, Any]]:
