@@ -5,150 +5,44 @@ What a job needs of the order it takes from the case file, as it was when it was
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
-from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workers.casefile.cases import Cases, Entry, set_cost, write_entry
 from workers.casefile.journal import Intent, Journal
 from workers.casefile.requests import CustomerRequests, RequestKind
 from workers.common import Effects, Question, Questions
-from workers.ports.addresses import Addresses, AddressFacts
+from workers.contracts.fulfillment import (
+    AddressCorrected,
+    AddressRequest,
+    Bought,
+    ChoiceRequest,
+    CorrectedAddress,
+    CustomerChoice,
+    Errors,
+    Messages,
+    OfferFacts,
+    Offers,
+    OrderCancelled,
+    OrderFacts,
+    OrderPaid,
+    Stopped,
+)
+from workers.ports.addresses import Addresses
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.shop import Shop
 from workers.ports.supplier import OutOfStockError, SupplierOrder, Suppliers
 from workers.ports.values import Address, Money
 from workers.runtime.errors import BusinessOutcome, OutcomeUnknown
-from workers.runtime.jobs import Job, Message, MessagePayload, Process
+from workers.runtime.jobs import Job, Message, Process
 
 ADDRESS_REQUEST_LASTS = timedelta(days=7)  # as long as Boundary_AddressDeadline waits
 CHOICE_REQUEST_LASTS = timedelta(days=3)  # as long as Boundary_NoChoice waits
 RETURN_TAG = "orderops-return"
-
-
-class Errors(StrEnum):
-    """BPMN error codes the diagram catches."""
-
-    OUT_OF_STOCK = "OUT_OF_STOCK"
-    SUPPLIER_SILENT = "SUPPLIER_SILENT"
-
-
-class Messages(StrEnum):
-    """Messages the diagram starts by or waits for."""
-
-    ORDER_PAID = "order_paid"
-    ORDER_CANCELLED = "order_cancelled"
-    ADDRESS_CORRECTED = "address_corrected"
-    CUSTOMER_CHOICE = "customer_choice"
-
-
-OrderId = Field(pattern=r"^[0-9]{1,19}$", examples=["450789469"], description="The shop's order id.")
-Text = Field(default="", max_length=200)
-
-
-class OrderPaid(MessagePayload):
-    """The shop has the money."""
-
-    shopify_order_id: str = OrderId
-
-
-class OrderCancelled(MessagePayload):
-    """The shop cancelled the order, or gave all the money back."""
-
-    shopify_order_id: str = OrderId
-
-
-class CorrectedAddress(MessagePayload):
-    """A shipping address as the customer or an agent corrected it."""
-
-    name: str = Text
-    street: str = Field(min_length=1, max_length=200)
-    street2: str = Text
-    city: str = Text
-    region: str = Text
-    postcode: str = Field(default="", max_length=20)
-    country: str = Field(pattern=r"^[A-Za-z]{2}$", description="ISO 3166 alpha-2 code.")
-
-
-class AddressCorrected(MessagePayload):
-    """The answer to one request for a corrected address."""
-
-    address_request: str = Field(max_length=100)
-    corrected_address: CorrectedAddress
-
-
-class CustomerChoice(MessagePayload):
-    """The answer to one question: refund or wait."""
-
-    choice_request: str = Field(max_length=100)
-    choice: Literal["refund", "wait"]
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFacts:
-    """What the gateways and tables ask about an order; amounts in minor units."""
-
-    country: str
-    currency: str
-    order_total: int
-    order_open: bool
-    address: AddressFacts
-
-
-@dataclass(frozen=True, slots=True)
-class OfferFacts:
-    """One supplier's offer for the whole order; cost in minor units of the order's currency."""
-
-    supplier: str
-    cost: int
-    currency: str
-    in_stock: bool
-    lead_days: int
-    ships_to_country: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Offers:
-    """All offers, for the table to choose from."""
-
-    offers: tuple[OfferFacts, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Bought:
-    """An order in the supplier's books; cost in minor units. None when the supplier has none."""
-
-    supplier_order_id: str | None
-    cost: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """Whether the goods were bought before the order was stopped, and as what."""
-
-    bought: bool
-    supplier_order_id: str | None
-    cost: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class AddressRequest:
-    """The open request, and the address as it is, to prefill the agent's form."""
-
-    address_request: str
-    address_to_correct: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ChoiceRequest:
-    """The open question."""
-
-    choice_request: str
 
 
 class Fulfillment:
