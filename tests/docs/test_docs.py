@@ -1,9 +1,11 @@
 """The documentation is complete and says nothing that is not there: held against the code by looking into it."""
 
 import importlib
+import inspect
 import pkgutil
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from api.errors import PROBLEMS
 from api.main import create_app
 from workers.adapters.mock_behaviour import OPERATIONS, Kind
 from workers.runtime import commands, errors, links
+from workers.runtime.arguments import ORDER
 from workers.runtime.bootstrap import Assembled, assemble
 from workers.runtime.jobs import Process
 from workers.runtime.model import read_decisions, read_diagram
@@ -96,6 +99,16 @@ class TestProcesses:
         types = [job.type for job in processes[stem].jobs]
         assert missing(types, process_page(stem)) == []
         assert missing(types, page("reference/jobs.md")) == []
+
+    @pytest.mark.parametrize("stem", STEMS)
+    def test_what_a_job_takes_and_returns_is_in_its_row(self, stem: str, processes: dict[str, Process]) -> None:
+        rows = page("reference/jobs.md").splitlines()
+        for job in processes[stem].jobs:
+            signature = inspect.signature(job.handler, eval_str=True)
+            result = signature.return_annotation
+            returned = [field.name for field in fields(result)] if is_dataclass(result) else []
+            [row] = [row for row in rows if row.startswith(f"| `{job.type}` |")]
+            assert missing([*(set(signature.parameters) - {ORDER}), *returned], row) == [], job.type
 
     @pytest.mark.parametrize("stem", STEMS)
     def test_messages_errors_and_outcomes_are_named(self, stem: str, processes: dict[str, Process]) -> None:
