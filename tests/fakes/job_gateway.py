@@ -18,9 +18,9 @@ from workers.runtime.gateway import Subscription
 KEYS = count(1)
 
 
-def rpc_error(code: grpc.StatusCode) -> AioRpcError:
+def rpc_error(code: grpc.StatusCode, details: str = "fake") -> AioRpcError:
     """What gRPC raises for a status."""
-    return AioRpcError(code, Metadata(), Metadata(), details=f"fake {code.name}")
+    return AioRpcError(code, Metadata(), Metadata(), details=details)
 
 
 def make_job(job_type: str = "test.do", retries: int = 3, timeout: float = 60, **variables: Any) -> ActivatedJob:
@@ -61,13 +61,14 @@ class Thrown:
 
 @dataclass
 class FakeJobGateway:
-    """`told` are the answers that arrived; `trouble` the statuses that the next answers end in.
+    """`told` are the answers that arrived; `trouble` and `details` what the next answers end in.
 
     With `arrives` an answer reaches the engine although the caller hears of trouble.
     """
 
     told: list[Completed | Failed | Thrown] = field(default_factory=list)
     trouble: deque[grpc.StatusCode] = field(default_factory=deque)
+    details: str = "fake"
     arrives: bool = False
     extended: list[int] = field(default_factory=list)
     extension_trouble: deque[grpc.StatusCode] = field(default_factory=deque)
@@ -112,4 +113,4 @@ class FakeJobGateway:
         if code is None or self.arrives:
             self.told.append(answer)
         if code is not None:
-            raise rpc_error(code)
+            raise rpc_error(code, self.details)

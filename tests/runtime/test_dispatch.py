@@ -13,6 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.fakes.job_gateway import Completed, Failed, FakeJobGateway, Thrown, make_job
+from workers.runtime.calls import TOO_LARGE
 from workers.runtime.context import JobContext, current_job
 from workers.runtime.dispatch import Dispatcher
 from workers.runtime.encoding import MAX_BYTES
@@ -238,6 +239,13 @@ class TestTelling:
 
     async def test_an_answer_the_engine_refuses_becomes_an_incident(self) -> None:
         gateway = FakeJobGateway(trouble=deque([Code.INVALID_ARGUMENT]))
+        told = await run(returning(None), gateway, shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert told.retries == 0
+
+    async def test_a_result_too_large_for_what_follows_becomes_an_incident_at_once(self) -> None:
+        """The engine says so by UNKNOWN, which is otherwise worth another try."""
+        gateway = FakeJobGateway(trouble=deque([Code.UNKNOWN]), details=TOO_LARGE)
         told = await run(returning(None), gateway, shopify_order_id="1")
         assert isinstance(told, Failed)
         assert told.retries == 0

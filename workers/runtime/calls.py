@@ -12,8 +12,8 @@ Answer = TypeVar("Answer")
 Call = Callable[[float], Awaitable[Answer]]
 """Takes the seconds this attempt may last."""
 
-ATTEMPT_SECONDS = 10.0
-"""Longest single attempt: an answer that takes longer got lost."""
+ATTEMPT_SECONDS = 5.0
+"""Longest single attempt: an answer that takes longer got lost, as those do that a broker owes while it starts."""
 
 REFUSALS = frozenset(
     {
@@ -28,9 +28,15 @@ REFUSALS = frozenset(
 """What stays refused however often it is asked. Everything else, a refused token included, may pass."""
 
 
+TOO_LARGE = "EXCEEDED_BATCH_RECORD_SIZE"
+"""Comes as UNKNOWN, and will come again."""
+
+
 def worth_retrying(error: BaseException) -> bool:
     """Whether the same call may succeed later."""
-    return isinstance(error, grpc.aio.AioRpcError) and error.code() not in REFUSALS
+    if not isinstance(error, grpc.aio.AioRpcError):
+        return False
+    return error.code() not in REFUSALS and TOO_LARGE not in (error.details() or "")
 
 
 async def insist(call: Call[Answer], within: float, attempt: float = ATTEMPT_SECONDS) -> Answer:
@@ -65,7 +71,7 @@ def _worth_retrying_now(error: Exception) -> bool:
 def as_ours(error: grpc.aio.AioRpcError, doing: str) -> EngineError:
     """The same failure in our tree. `doing` says what was tried; the engine's own words follow for refusals."""
     code: grpc.StatusCode = error.code()
-    if code not in REFUSALS:
+    if worth_retrying(error):
         return EngineUnavailable(f"The engine did not answer ({code.name}): {doing}.")
     sentence = f"The engine refused ({code.name}): {doing}. {error.details()}"
     if code is grpc.StatusCode.NOT_FOUND:

@@ -115,7 +115,10 @@ class Dispatcher:
     async def _deliver(self, key: int, answer: Answer, within: float) -> Delivery:
         delivery = await deliver(self._gateway, key, answer, within)
         if delivery is Delivery.REFUSED:
-            message = f"The engine refuses the answer to {self.job.type}; the work itself may be done."
+            message = (
+                f"The work was done, but the engine refuses its result ({type(answer).__name__.lower()}), perhaps "
+                "as too large with all that follows from it. Mend the diagram or the handler, then retry."
+            )
             await deliver(self._gateway, key, Fail(message, retries=0), within)
         if not isinstance(answer, Fail) or answer.retries == 0:
             self._failures.forget(key)

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-MAX_BYTES = 3 * 1024 * 1024
-"""The engine's own limit is 4 MB for a whole record with everything it brings along."""
+MAX_BYTES = 1024 * 1024
+"""The engine writes a result twice in one batch of at most 4 MB: 2.05 MB were accepted, 2.2 MB never were."""
 
 NOTHING = b"{}"
 INT64 = range(-(2**63), 2**63)

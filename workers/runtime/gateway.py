@@ -19,7 +19,7 @@ from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 STREAM_SECONDS = 600.0
 """A stream is opened anew after this time, so that none outlives what it was registered at."""
 
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 5.0
 """What an answer may take longer than the time that the engine was given."""
 
 
