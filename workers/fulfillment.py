@@ -5,7 +5,7 @@ What a job needs of the order it takes from the case file, as it was when it was
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
@@ -36,7 +36,7 @@ from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.shop import Shop
 from workers.ports.supplier import OutOfStockError, SupplierOrder, Suppliers
-from workers.ports.values import Address, Money
+from workers.ports.values import Money
 from workers.runtime.errors import BusinessOutcome, OutcomeUnknown
 from workers.runtime.jobs import Job, Message, Process
 
@@ -231,8 +231,9 @@ class Fulfillment:
     async def save_address(
         self, shopify_order_id: str, address_request: str, corrected_address: CorrectedAddress
     ) -> None:
-        """Put the corrected address into the shop. Once per request, and natural."""
-        address = Address(**corrected_address.model_dump())
+        """Put the corrected address into the shop; the phone number stays. Once per request, and natural."""
+        order = await self._cases.order(shopify_order_id)
+        address = replace(order.shipping_address, **corrected_address.model_dump())
         key = f"address:{address_request}"
         entry = Entry(shopify_order_id, key, "address_corrected", "Address corrected", {})
         await self._effects.change(
