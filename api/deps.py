@@ -1,4 +1,7 @@
-"""What routes ask for: the parts assembled at the start, the caller, and transactions with a time limit."""
+"""What routes ask for: the parts assembled at the start, the caller, and transactions with a time limit.
+
+All of them are coroutines although they wait for nothing: FastAPI runs plain functions in threads.
+"""
 
 import asyncio
 import hashlib
@@ -27,33 +30,32 @@ DATABASE_SECONDS = 4.0
 _bearer = HTTPBearer(auto_error=False, description="One of the tokens in ORDEROPS_API_TOKENS.")
 
 
-def settings(request: Request) -> Settings:
+async def settings(request: Request) -> Settings:
     """The settings of this process."""
     return request.app.state.assembled.settings  # type: ignore[no-any-return]
 
 
-def engine(request: Request) -> Engine:
+async def engine(request: Request) -> Engine:
     """The engine."""
     return request.app.state.assembled.engine  # type: ignore[no-any-return]
 
 
-def processes(request: Request) -> "Registry":
+async def processes(request: Request) -> "Registry":
     """What the process modules registered."""
     return Registry(request.app.state.assembled.processes)
 
 
-def store(request: Request) -> "Store":
+async def store(request: Request) -> "Store":
     """The database."""
     return Store(request.app.state.assembled.database)
 
 
-def links(request: Request) -> Links:
+async def links(request: Request) -> Links:
     """Reads the tokens in customers' links."""
-    wanted = settings(request)
-    return Links(wanted.link_secret, wanted.public_url)
+    return request.app.state.assembled.links  # type: ignore[no-any-return]
 
 
-def trace_id(request: Request) -> str:
+async def trace_id(request: Request) -> str:
     """The id under which this request is found in logs and in what it sets off."""
     return request.state.trace_id  # type: ignore[no-any-return]
 
@@ -131,7 +133,7 @@ class Registry:
         raise unavailable("No process takes this at the moment.")
 
 
-def caller(
+async def caller(
     settings: Annotated[Settings, Depends(settings)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> str:

@@ -15,7 +15,7 @@ from workers.casefile.models import ApiRequest
 Work = Callable[[AsyncSession], Awaitable[dict[str, Any]]]
 
 
-def _key(
+async def _key(
     idempotency_key: Annotated[
         str | None, Header(description="Made up by the caller, 1 to 255 characters; the same for a repetition.")
     ] = None,

@@ -14,13 +14,13 @@ from starlette.responses import HTMLResponse
 
 from api import body, pages
 from api.arrivals import arrival_of
-from api.deps import LinksOf, RegistryOf, SettingsOf, StoreOf, TraceId
+from api.deps import LinksOf, Registry, RegistryOf, SettingsOf, Store, StoreOf, TraceId
 from api.errors import Problem
 from workers.casefile import inbox, requests
 from workers.casefile.models import CustomerRequest
 from workers.casefile.requests import RequestKind, RequestState
 from workers.runtime.jobs import MessagePayload
-from workers.runtime.links import BrokenLink, ExpiredLink, Link
+from workers.runtime.links import BrokenLink, ExpiredLink, Link, Links
 
 router = APIRouter(include_in_schema=False)
 
@@ -62,9 +62,7 @@ ADDRESS = (
 class Question:
     """One open or closed question to a customer, and the ways to show and answer it."""
 
-    def __init__(
-        self, request: Request, store: StoreOf, links: LinksOf, registry: RegistryOf, trace_id: TraceId
-    ) -> None:
+    def __init__(self, request: Request, store: Store, links: Links, registry: Registry, trace_id: str) -> None:
         self.request, self._store, self._registry, self._trace_id = request, store, registry, trace_id
         self._links = links
 
@@ -108,10 +106,16 @@ class Question:
         return await self._store.run(work)
 
 
-QuestionOf = Annotated[Question, Depends()]
+async def _question(
+    request: Request, store: StoreOf, links: LinksOf, registry: RegistryOf, trace_id: TraceId
+) -> Question:
+    return Question(request, store, links, registry, trace_id)
 
 
-def same_site(request: Request, settings: SettingsOf) -> None:
+QuestionOf = Annotated[Question, Depends(_question)]
+
+
+async def same_site(request: Request, settings: SettingsOf) -> None:
     """403 for a form sent from another site, as far as the browser says so."""
     fetched_from = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin")

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import body
 from api.arrivals import arrival_of
-from api.deps import Caller, RegistryOf, StoreOf, TraceId
+from api.deps import Caller, Registry, RegistryOf, Store, StoreOf, TraceId
 from api.errors import Problem
 from api.idempotency import IdempotencyKey, Once
 from api.openapi import body_of
@@ -25,15 +25,15 @@ ProcessId = Annotated[str, Path(description="Id of the process.", examples=["ful
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """What both ways of sending a message need, in the order in which a request is refused."""
+    """What both ways of sending a message need."""
 
     request: Request
     response: Response
-    caller: Caller
-    key: IdempotencyKey
-    store: StoreOf
-    registry: RegistryOf
-    trace_id: TraceId
+    caller: str
+    key: str
+    store: Store
+    registry: Registry
+    trace_id: str
 
     async def send(self, process: Process, message: Message) -> Accepted:
         """Validate, store once, commit; then answer 202 with where to look for it."""
@@ -52,6 +52,21 @@ class Sender:
         if replayed:
             self.response.headers["Idempotency-Replayed"] = "true"
         return Accepted.model_validate(stored)
+
+
+async def _sender(  # in the order in which a request is refused
+    request: Request,
+    response: Response,
+    caller: Caller,
+    key: IdempotencyKey,
+    store: StoreOf,
+    registry: RegistryOf,
+    trace_id: TraceId,
+) -> Sender:
+    return Sender(request, response, caller, key, store, registry, trace_id)
+
+
+SenderOf = Annotated[Sender, Depends(_sender)]
 
 
 def router(processes: tuple[Process, ...]) -> APIRouter:
@@ -92,7 +107,7 @@ async def list_processes(registry: RegistryOf) -> Processes:
     )
 
 
-async def start_instance(process: ProcessId, sender: Annotated[Sender, Depends()]) -> Accepted:
+async def start_instance(process: ProcessId, sender: SenderOf) -> Accepted:
     """The body is the payload of the process's start message. One instance per correlation key, for ever: a second
     start is accepted as a duplicate and starts nothing."""
     found = sender.registry.process(process)
@@ -102,7 +117,7 @@ async def start_instance(process: ProcessId, sender: Annotated[Sender, Depends()
 async def send_message(
     process: ProcessId,
     name: Annotated[str, Path(description="Name of the message.", examples=["order_cancelled"])],
-    sender: Annotated[Sender, Depends()],
+    sender: SenderOf,
 ) -> Accepted:
     """The body is the message's payload. Each interaction takes one answer. Start messages: 404, not sent here."""
     found, message = sender.registry.message(process, name)

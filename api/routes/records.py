@@ -24,7 +24,7 @@ _PRODUCT = {"X-Elastic-Product": "Elasticsearch"}
 _basic = HTTPBasic(auto_error=False)
 
 
-def _engine_only(
+async def _engine_only(
     settings: SettingsOf, credentials: Annotated[HTTPBasicCredentials | None, Depends(_basic)]
 ) -> None:
     """401 for anybody but the exporter; user and password are compared in constant time."""
@@ -39,7 +39,7 @@ def _engine_only(
         )
 
 
-def projection(request: Request) -> Projection:
+async def projection(request: Request) -> Projection:
     """What takes the records in."""
     return request.app.state.assembled.projection  # type: ignore[no-any-return]
 

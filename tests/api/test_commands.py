@@ -54,7 +54,7 @@ async def test_api_says_where_it_listens_and_ends_at_sigterm(database_url: str) 
     line = await asyncio.wait_for(process.stdout.readline(), 60)
     assert line.decode().strip() == f"orderops api listens on http://127.0.0.1:{port}"
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 20) in {0, -signal.SIGTERM}
+    assert await asyncio.wait_for(process.wait(), 20) == 0
 
 
 async def test_a_taken_port_is_one_sentence(database_url: str) -> None:
