@@ -42,7 +42,11 @@ demo: setup ## real orders through the real engine, with a table at the end (ARG
 
 .PHONY: test
 test: setup ## every test, the engine tests on a real broker included (ARGS="-k address")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -m "not compat" $(ARGS)
+
+.PHONY: test-compat
+test-compat: setup ## what gRPC reaches, on the engine of Camunda 8.8 (fetches 130 MB once)
+	@$(BIN)/python -m pytest -m compat tests/compat $(ARGS)
 
 .PHONY: lint
 lint: setup lint-models ## ruff, mypy strict, import contracts, bpmnlint

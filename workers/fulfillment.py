@@ -110,6 +110,13 @@ class Fulfillment:
         request = {"supplier": supplier, "cost": cost.minor, "currency": cost.currency}
         try:
             bought = await self._journal.once(self._purchase(order.id, request, call))
+        except BusinessOutcome:
+            sentence = f"{supplier} had sold out when we ordered"
+            facts = {"supplier": supplier}
+            await self._cases.write(
+                Entry(order.id, f"sold_out:{supplier}", "supplier_out_of_stock", sentence, facts)
+            )
+            raise
         except OutcomeUnknown as error:
             raise BusinessOutcome(Errors.SUPPLIER_SILENT, f"no clear answer from {supplier}") from error
         return Bought(bought.id, bought.cost.minor)

@@ -21,7 +21,6 @@ Record = Mapping[str, Any]
 _ELEMENT_INTENTS = frozenset(
     {"ELEMENT_ACTIVATED", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED", "SEQUENCE_FLOW_TAKEN"}
 )
-_ROWS_AT_ONCE = 2000  # eight parameters a row stay far below the protocol's limit of 65,535
 
 
 class Projection:
@@ -100,8 +99,8 @@ async def _add_element_events(session: AsyncSession, records: Iterable[Record]) 
         for record in _of(records, "PROCESS_INSTANCE")
         if record["intent"] in _ELEMENT_INTENTS
     ]
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        await session.execute(insert(ElementEvent).values(rows[start : start + _ROWS_AT_ONCE]))
+    if rows:
+        await session.execute(insert(ElementEvent), rows)
 
 
 async def _open_cases(session: AsyncSession, records: Iterable[Record]) -> None:
