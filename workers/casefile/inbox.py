@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,8 +37,8 @@ class Receipt:
 async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
     """Store an arrival in the caller's transaction, and wake the relays when it commits.
 
-    Idempotent by `dedupe_key`, for ever: a repetition counts a delivery and changes nothing else. Two at once
-    wait for each other on the unique index.
+    Idempotent by `dedupe_key`, for ever: a repetition at most counts a delivery. Two at once wait for each other
+    on the unique index.
     """
     stored = insert(InboxRow).values(
         source=arrival.source,
@@ -52,11 +52,17 @@ async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
         body_sha256=arrival.body_sha256,
         trace_id=arrival.trace_id,
     )
-    counted = stored.on_conflict_do_update(
-        index_elements=[InboxRow.dedupe_key], set_={"deliveries": InboxRow.deliveries + 1}
-    ).returning(InboxRow.id, InboxRow.deliveries, InboxRow.body_sha256)
-    row = (await session.execute(counted)).one()
-    duplicate = row.deliveries > 1
-    if not duplicate:
+    inbox_id = await session.scalar(stored.on_conflict_do_nothing().returning(InboxRow.id))
+    if inbox_id is not None:
         await session.execute(select(func.pg_notify("inbox", text("''"))))
-    return Receipt(row.id, duplicate, row.body_sha256 == arrival.body_sha256)
+        return Receipt(inbox_id, duplicate=False, same_body=True)
+    told = select(InboxRow.id, InboxRow.body_sha256).where(InboxRow.dedupe_key == arrival.dedupe_key)
+    row = (await session.execute(told)).one()
+    await _count(session, row.id)
+    return Receipt(row.id, duplicate=True, same_body=row.body_sha256 == arrival.body_sha256)
+
+
+async def _count(session: AsyncSession, inbox_id: int) -> None:
+    """Count a repetition, unless the relay is just publishing the row: an answer must not wait for the engine."""
+    free = select(InboxRow.id).where(InboxRow.id == inbox_id).with_for_update(skip_locked=True)
+    await session.execute(update(InboxRow).where(InboxRow.id.in_(free)).values(deliveries=InboxRow.deliveries + 1))
