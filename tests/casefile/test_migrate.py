@@ -1,0 +1,85 @@
+"""Migrations: complete, harmless when repeated, and one at a time."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine, NullPool, create_engine, inspect, make_url, text
+
+from workers.casefile import migrate
+from workers.casefile.db import SCHEMA
+from workers.casefile.models import Base
+
+
+@pytest.fixture
+def empty(database_url: str) -> Iterator[str]:
+    """A database with nothing in it."""
+    name = f"migrate_{uuid4().hex}"
+    server = create_engine(database_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield make_url(database_url).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def open_engine(empty: str) -> Iterator[Engine]:
+    engine = create_engine(empty, poolclass=NullPool)
+    yield engine
+    engine.dispose()
+
+
+def tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names(schema=SCHEMA))
+
+
+def test_after_all_migrations_the_database_is_what_the_models_say(database_url: str) -> None:
+    assert migrate.differences(database_url) == []
+
+
+def test_they_make_every_table_from_nothing(empty: str, open_engine: Engine) -> None:
+    migrate.upgrade(empty)
+    assert tables(open_engine) == {table.name for table in Base.metadata.sorted_tables} | {"alembic_version"}
+    assert migrate.differences(empty) == []
+
+
+def test_applied_twice_nothing_is_lost(empty: str, open_engine: Engine) -> None:
+    migrate.upgrade(empty)
+    with open_engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO {SCHEMA}.cases (id, process) VALUES ('1', 'fulfillment')"))
+    migrate.upgrade(empty)
+    with open_engine.connect() as connection:
+        assert connection.scalar(text(f"SELECT count(*) FROM {SCHEMA}.cases")) == 1
+
+
+def test_started_by_several_at_once_they_are_applied_once(empty: str) -> None:
+    """Every worker and api may migrate at its start."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(migrate.upgrade, [empty] * 4))
+    assert migrate.differences(empty) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE {}.cases DROP COLUMN cost_minor",
+        "ALTER TABLE {}.cases ADD COLUMN mood text",
+        "DROP INDEX {}.uq_inbox_dedupe_key",
+        "DROP TABLE {}.timeline",
+    ],
+)
+def test_a_database_that_differs_is_noticed(empty: str, open_engine: Engine, change: str) -> None:
+    migrate.upgrade(empty)
+    with open_engine.begin() as connection:
+        connection.execute(text(change.format(SCHEMA)))
+    assert migrate.differences(empty) != []
+
+
+def test_other_schemas_are_none_of_its_business(empty: str, open_engine: Engine) -> None:
+    migrate.upgrade(empty)
+    with open_engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA mock"))
+        connection.execute(text("CREATE TABLE mock.orders (id text)"))
+    assert migrate.differences(empty) == []
