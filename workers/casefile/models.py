@@ -129,7 +129,7 @@ class Case(Base):
     state: Mapped[str] = mapped_column(server_default=text("'open'"))
     """open, incident, done, or terminated."""
     outcome: Mapped[str | None]
-    """Id of the end event that was reached."""
+    """The word that its process registers for the end event reached."""
     order_number: Mapped[str | None]
     currency: Mapped[str | None]
     total_minor: Mapped[int | None]
@@ -209,6 +209,8 @@ class Incident(Base):
     process: Mapped[str]
     process_instance_key: Mapped[int]
     element_id: Mapped[str]
+    job_key: Mapped[int | None]
+    """The job that needs retries again; None when a mapping or a gateway failed."""
     error_type: Mapped[str]
     message: Mapped[str]
     created_at: Mapped[datetime]

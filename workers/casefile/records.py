@@ -173,6 +173,7 @@ async def _apply_incident(session: AsyncSession, record: Record) -> None:
                 process=value["bpmnProcessId"],
                 process_instance_key=value["processInstanceKey"],
                 element_id=value["elementId"],
+                job_key=value["jobKey"] if value["jobKey"] > 0 else None,
                 error_type=value["errorType"],
                 message=value["errorMessage"],
                 created_at=_time(record["timestamp"]),

@@ -140,6 +140,7 @@ def upgrade() -> None:
         sa.Column("process", sa.Text(), nullable=False),
         sa.Column("process_instance_key", sa.BigInteger(), nullable=False),
         sa.Column("element_id", sa.Text(), nullable=False),
+        sa.Column("job_key", sa.BigInteger(), nullable=True),
         sa.Column("error_type", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
