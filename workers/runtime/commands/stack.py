@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def up(
     instance: InstanceOption = DEFAULT_INSTANCE,
     base_port: Annotated[int | None, typer.Option(help="First of the instance's ports.")] = None,
-    brokers: Annotated[int, typer.Option(help="1, or 3 for a cluster with 3 partitions on this machine.")] = 1,
+    brokers: Annotated[int, typer.Option(help="1; 3 or 5 for a cluster with as many partitions.")] = 1,
     heap: Annotated[str | None, typer.Option(help="Memory of each broker, e.g. 2g.")] = None,
     apps: Annotated[bool, typer.Option(help="Start api and workers too.")] = True,
     controlled_clock: Annotated[bool, typer.Option(help="Let the engine's clock be moved.")] = False,

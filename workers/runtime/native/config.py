@@ -29,10 +29,13 @@ def default_home() -> Path:
 
 
 def default_cache() -> Path:
-    """Where downloads and what is unpacked from them are kept, shared by all instances (ORDEROPS_CACHE)."""
+    """Where downloads and what is unpacked from them are kept, shared by all instances (ORDEROPS_CACHE).
+
+    The same place as in the Makefile on every system, so that both share one.
+    """
     if chosen := os.environ.get("ORDEROPS_CACHE"):
         return Path(chosen).expanduser().resolve()
-    return platformdirs.user_cache_path("orderops")
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "orderops"
 
 
 @dataclass(frozen=True, kw_only=True)
