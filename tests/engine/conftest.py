@@ -23,7 +23,7 @@ from workers.runtime.settings import Settings
 def settings(engine: Stack) -> Settings:
     environment = engine.environment()
     values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in environment.items()}
-    return Settings(**{**values, "shopify_secrets": SECRET, "api_tokens": TOKEN})
+    return Settings.model_validate({**values, "shopify_secrets": SECRET, "api_tokens": TOKEN})
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -208,7 +208,9 @@ class Floor:
         query = select(EventRow).where(EventRow.payload["shopify_order_id"].astext == case_id)
         return [event.name for event in await self.world.rows(query.order_by(EventRow.number))]
 
-    async def _eventually(self, look: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    async def _eventually(
+        self, look: Callable[[], Awaitable[Found | None]], what: str, seconds: float = 30
+    ) -> Found:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if (found := await look()) is not None:

@@ -142,7 +142,9 @@ class TestOutOfStock:
     @pytest.mark.parametrize("outcome", ["refund", "wait"])
     async def test_the_table_chooses_for_a_customer_who_is_silent(self, floor: Floor, outcome: str) -> None:
         """Long delivery times are usual in Brazil, so there the table waits."""
-        changes = {"shipping_address": FAR_AWAY, "total_price": "400.00"} if outcome == "wait" else {}
+        changes: dict[str, Any] = {}
+        if outcome == "wait":
+            changes = {"shipping_address": FAR_AWAY, "total_price": "400.00"}
         case_id = await self._none_left(floor, **changes)
         await floor.until(case_id, "Task_AwaitChoice")
         await floor.travel(days=3, minutes=1)
