@@ -48,10 +48,10 @@ class Projection:
             .values(position=max(reached, batch[-1]["position"]))
         )
         await _add_element_events(session, news)
-        await _open_cases(session, _of(news, "MESSAGE_START_EVENT_SUBSCRIPTION"))
-        for record in _of(news, "USER_TASK"):
+        await _open_cases(session, _with_text(news, "MESSAGE_START_EVENT_SUBSCRIPTION"))
+        for record in _with_text(news, "USER_TASK"):
             await _apply_task(session, record)
-        for record in _of(news, "INCIDENT"):
+        for record in _with_text(news, "INCIDENT"):
             await _apply_incident(session, record)
         await self._close_cases(session, _of(news, "PROCESS_INSTANCE"))
 
@@ -80,6 +80,25 @@ def _of(records: Iterable[Record], value_type: str) -> list[Record]:
     return [record for record in records if record["valueType"] == value_type]
 
 
+def _with_text(records: Iterable[Record], value_type: str) -> list[Record]:
+    """Records with what people and programs wrote in them.
+
+    PostgreSQL stores no NUL: left in, it would hold up this record and all that come after it for ever.
+    """
+    return [{**record, "value": _without_nul(record["value"])} for record in _of(records, value_type)]
+
+
+def _without_nul(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\0", "")
+        case dict():
+            return {_without_nul(key): _without_nul(each) for key, each in value.items()}
+        case list():
+            return [_without_nul(each) for each in value]
+    return value
+
+
 def _time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
@@ -100,15 +119,17 @@ async def _add_element_events(session: AsyncSession, records: Iterable[Record]) 
         if record["intent"] in _ELEMENT_INTENTS
     ]
     if rows:
-        await session.execute(insert(ElementEvent), rows)
+        await session.execute(insert(ElementEvent).on_conflict_do_nothing(), rows)
 
 
 async def _open_cases(session: AsyncSession, records: Iterable[Record]) -> None:
+    """Each such record is a new instance: a case that had ended is open again."""
     for record in records:
         value = record["value"]
         if record["intent"] != "CORRELATED":
             continue
         instance = {"process_instance_key": value["processInstanceKey"]}
+        reopened = {"state": "open", "outcome": None, "closed_at": None}
         await session.execute(
             insert(Case)
             .values(
@@ -117,7 +138,7 @@ async def _open_cases(session: AsyncSession, records: Iterable[Record]) -> None:
                 opened_at=_time(record["timestamp"]),
                 **instance,
             )
-            .on_conflict_do_update(index_elements=[Case.id], set_=instance)
+            .on_conflict_do_update(index_elements=[Case.id], set_=instance | reopened)
         )
 
 
