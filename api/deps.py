@@ -1,4 +1,4 @@
-"""What routes ask for: the parts assembled at the start, the caller, and transactions with a time limit.
+"""What routes ask for: the parts assembled at the start, the caller, and the limits of a caller's patience.
 
 All of them are coroutines although they wait for nothing: FastAPI runs plain functions in threads.
 """
@@ -26,6 +26,8 @@ CONNECT_SECONDS = 1.0
 """A caller who waits longer for a connection is told to try again."""
 DATABASE_SECONDS = 4.0
 """A caller who waits longer for a commit is told to try again; it may have happened, and is harmless twice."""
+ENGINE_SECONDS = 10.0
+"""A caller who waits longer for the engine is told to try again."""
 
 _bearer = HTTPBearer(auto_error=False, description="One of the tokens in ORDEROPS_API_TOKENS.")
 
@@ -102,6 +104,15 @@ def _away() -> Problem:
 def _forget(task: "asyncio.Task[Any]") -> None:
     if not task.cancelled():
         task.exception()
+
+
+async def engine_in_time(call: Awaitable[None]) -> None:
+    """Wait for the engine as long as a caller would; 503 when it does not answer in that time."""
+    try:
+        async with asyncio.timeout(ENGINE_SECONDS):
+            await call
+    except TimeoutError:
+        raise unavailable("The engine does not answer at the moment; try again.") from None
 
 
 class Registry:

@@ -19,7 +19,7 @@ from api import pages
 from api.errors import Problem, as_problem, respond
 from api.middleware import Surroundings
 from api.openapi import add_schemas
-from api.routes import cases, customers, health, processes, records, site, tasks, webhooks
+from api.routes import cases, customers, health, incidents, processes, records, site, tasks, webhooks
 from api.schemas.common import ProblemBody
 from api.schemas.shopify import ShopifyOrder
 from api.schemas.tasks import Claim, Completion
@@ -53,6 +53,7 @@ def create_app(assembled: Assembled, *, run_relay: bool = True) -> FastAPI:
         webhooks.router,
         processes.router(assembled.processes),
         tasks.router,
+        incidents.router,
         cases.router,
         health.router,
     )

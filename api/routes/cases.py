@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import Caller, StoreOf
 from api.errors import Problem
-from api.schemas.cases import CaseDetail, CaseInfo, CasePage, EffectInfo, IncidentInfo, TimelineInfo
+from api.schemas.cases import CaseDetail, CaseInfo, CasePage, EffectInfo, TimelineInfo
 from api.schemas.common import problems
+from api.schemas.incidents import incident_info
 from api.schemas.tasks import task_info
 from workers.casefile.models import Case, Effect, Incident, Task, TimelineEntry
 
@@ -71,7 +72,7 @@ async def _describe(session: AsyncSession, case: Case) -> CaseDetail:
         ],
         tasks=[task_info(task, case.id) for task in await session.scalars(tasks.order_by(Task.key))],
         incidents=[
-            IncidentInfo.model_validate(incident)
+            incident_info(incident, case.id)
             for incident in await session.scalars(incidents.order_by(Incident.key))
         ],
         effects=[

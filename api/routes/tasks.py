@@ -1,7 +1,5 @@
 """The task inbox for agents' programs: find, claim, complete. The engine decides, our tables show."""
 
-import asyncio
-from collections.abc import Awaitable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -9,8 +7,8 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import body, forms
-from api.deps import Caller, EngineOf, Store, StoreOf
-from api.errors import Problem, unavailable
+from api.deps import Caller, EngineOf, Store, StoreOf, engine_in_time
+from api.errors import Problem
 from api.openapi import body_of
 from api.schemas.common import BODY_PROBLEMS, MAX_KEY, KeyInPath, problems
 from api.schemas.tasks import Claim, Completion, RequestInfo, TaskChanged, TaskDetail, TaskInfo, Tasks, task_info
@@ -19,9 +17,6 @@ from workers.casefile.requests import state_of
 from workers.runtime.errors import EngineConflict, EngineNotFound
 
 router = APIRouter(tags=["Tasks"])
-
-ENGINE_SECONDS = 10.0
-"""A caller who waits longer for the engine is told to try again."""
 
 TaskKey = Annotated[int, KeyInPath]
 _CHANGE = problems("unauthorized", "not-found", "conflict", *BODY_PROBLEMS)
@@ -78,7 +73,7 @@ async def claim_task(
     assignee = body.fit(Claim, value).assignee
     await _open(store, key)
     try:
-        await _in_time(engine.assign_user_task(key, assignee))
+        await engine_in_time(engine.assign_user_task(key, assignee))
     except EngineNotFound:
         raise _finished() from None
     except EngineConflict:
@@ -92,7 +87,7 @@ async def unclaim_task(key: TaskKey, _caller: Caller, store: StoreOf, engine: En
     """Putting back a task that nobody has is fine."""
     await _open(store, key)
     try:
-        await _in_time(engine.unassign_user_task(key))
+        await engine_in_time(engine.unassign_user_task(key))
     except EngineNotFound:
         raise _finished() from None
     return TaskChanged(key=str(key), status="unclaimed")
@@ -111,7 +106,7 @@ async def complete_task(
     task = await _open(store, key)
     answers = forms.check(forms.form_of(task.process, task.element_id), variables)
     try:
-        await _in_time(engine.complete_user_task(key, answers))
+        await engine_in_time(engine.complete_user_task(key, answers))
     except EngineNotFound:
         raise _finished() from None
     return TaskChanged(key=str(key), status="completed")
@@ -147,11 +142,3 @@ async def _open(store: Store, key: int) -> TaskInfo:
 
 def _finished() -> Problem:
     return Problem("conflict", "This task is finished.")
-
-
-async def _in_time(call: Awaitable[None]) -> None:
-    try:
-        async with asyncio.timeout(ENGINE_SECONDS):
-            await call
-    except TimeoutError:
-        raise unavailable("The engine does not answer at the moment; try again.") from None

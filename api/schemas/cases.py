@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.schemas.common import Answer, Key
+from api.schemas.common import Answer
+from api.schemas.incidents import IncidentInfo
 from api.schemas.tasks import TaskInfo
 
 
@@ -38,17 +39,6 @@ class TimelineInfo(Answer):
     sentence: str
     facts: dict[str, Any]
     happened_at: datetime
-
-
-class IncidentInfo(Answer):
-    """Something an operator has to look at, or had to."""
-
-    key: Key
-    element_id: str
-    error_type: str
-    message: str
-    created_at: datetime
-    resolved_at: datetime | None
 
 
 class EffectInfo(Answer):

@@ -15,6 +15,7 @@ class FakeEngine:
 
     open_tasks: dict[int, str | None] = field(default_factory=dict)
     completed: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    resolved: list[tuple[int, int | None]] = field(default_factory=list)
     published: list[tuple[str, str, str, dict[str, Any]]] = field(default_factory=list)
     away: OrderopsError | None = None
 
@@ -45,6 +46,10 @@ class FakeEngine:
         self._answer(key)
         del self.open_tasks[key]
         self.completed.append((key, dict(variables)))
+
+    async def resolve_incident(self, key: int, job_key: int | None) -> None:
+        self._answer()
+        self.resolved.append((key, job_key))
 
     async def topology(self, within: timedelta) -> Topology:
         self._answer()

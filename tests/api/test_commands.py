@@ -1,4 +1,4 @@
-"""`orderops api` and `orderops task` as a person starts them."""
+"""`orderops api`, `orderops task` and `orderops incident` as a person starts them."""
 
 import asyncio
 import os
@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api.server import listen
 from tests.api.conftest import TOKEN, new_order_id
 from tests.api.fake_engine import FakeEngine
+from tests.api.test_incidents import add_incident
 from tests.api.test_tasks import ADDRESS, add_task
 from workers.casefile.db import Database
 from workers.casefile.models import Case, Task
@@ -65,11 +66,12 @@ async def test_a_taken_port_is_one_sentence(database_url: str) -> None:
     assert out.startswith(f"The api cannot listen on 127.0.0.1:{port}: Address already in use.")
 
 
-class TestTask:
-    @pytest.fixture
-    async def env(self, database_url: str, address: tuple[str, int]) -> dict[str, str]:
-        return environment(database_url, address[1])
+@pytest.fixture
+async def env(database_url: str, address: tuple[str, int]) -> dict[str, str]:
+    return environment(database_url, address[1])
 
+
+class TestTask:
     @pytest.fixture
     async def task(self, database: Database, engine_seen: FakeEngine, app: FastAPI) -> str:
         key, order_id = new_order_id(), str(new_order_id())
@@ -117,3 +119,42 @@ class TestTask:
         code, out = await run(environment(database_url, free_base_port()), "task", "list")
         assert code == 1
         assert out.startswith("The api does not answer at http://127.0.0.1:")
+
+
+class TestIncident:
+    SENTENCE = "The shop has no order 5100000001037; " + "put it right in the shop, then try again. " * 5
+
+    async def test_the_list_has_every_word_of_the_message_on_a_narrow_screen(
+        self, env: dict[str, str], database: Database
+    ) -> None:
+        incident = await add_incident(database, message=self.SENTENCE)
+        code, out = await run({**env, "COLUMNS": "80"}, "incident", "list")
+        assert code == 0
+        assert str(incident.key) in out
+        assert "Get order" in out
+        said = [line.split("│")[2] for line in out.splitlines() if line.count("│") == 3]
+        assert " ".join(self.SENTENCE.split()) in " ".join(" ".join(said).split())
+
+    async def test_it_is_tried_again_by_key(
+        self, env: dict[str, str], database: Database, engine_seen: FakeEngine
+    ) -> None:
+        incident = await add_incident(database, job_key=7)
+        assert (await run(env, "incident", "retry", str(incident.key)))[0] == 0
+        assert engine_seen.resolved == [(incident.key, 7)]
+
+    async def test_all_that_are_open_are_tried_again(
+        self, env: dict[str, str], database: Database, engine_seen: FakeEngine
+    ) -> None:
+        keys = {(await add_incident(database)).key for _ in range(2)}
+        done = await add_incident(database, resolved_at=datetime.now(UTC))
+        code, out = await run(env, "incident", "retry", "--all")
+        tried = {key for key, _ in engine_seen.resolved}
+        assert (code, keys <= tried, done.key in tried) == (0, True, False)
+        assert out.startswith(f"{len(tried)} tried again.")
+
+    async def test_refusals_are_one_sentence(self, env: dict[str, str], database: Database) -> None:
+        done = await add_incident(database, resolved_at=datetime.now(UTC))
+        code, out = await run(env, "incident", "retry", str(done.key))
+        assert (code, out.strip()) == (1, "This incident is resolved already.")
+        code, out = await run(env, "incident", "retry")
+        assert (code, out.splitlines()[0]) == (1, "Which incident?")

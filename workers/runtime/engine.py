@@ -1,10 +1,12 @@
-"""The engine from the client's side: messages, deployments, instances, decisions over gRPC; user tasks over REST.
+"""The engine from the client's side: messages, deployments, instances, incidents, decisions over gRPC; user tasks
+over REST.
 
 Every call is idempotent by its key or harmless to repeat, so it is retried with back-off until it is answered or
 its time is over. Errors are EngineUnavailable (ask again later) or EngineRefused (never).
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -20,8 +22,10 @@ from pyzeebe.proto.gateway_pb2 import (
     DeployResourceRequest,
     EvaluateDecisionRequest,
     PublishMessageRequest,
+    ResolveIncidentRequest,
     Resource,
     TopologyRequest,
+    UpdateJobRetriesRequest,
 )
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
@@ -35,6 +39,9 @@ PATIENCE = timedelta(seconds=30)
 
 DEPLOYMENT = timedelta(seconds=60)
 """How long one attempt to deploy may take: a cold broker reads every model first."""
+
+RETRIES = 3
+"""Attempts of a job whose incident an operator resolves."""
 
 CHANNEL_OPTIONS = (
     ("grpc.keepalive_time_ms", 45_000),
@@ -151,10 +158,21 @@ class Engine:
     async def cancel_instance(self, key: int, within: timedelta = PATIENCE) -> None:
         """End a process instance; one that has ended already is fine."""
         request = CancelProcessInstanceRequest(processInstanceKey=key)
-        try:
+        with suppress(EngineNotFound):
             await self._ask(self.gateway.CancelProcessInstance, request, f"cancel instance {key}", within)
-        except EngineNotFound:
-            return
+
+    async def resolve_incident(self, key: int, job_key: int | None, within: timedelta = PATIENCE) -> None:
+        """Let the engine try again where it stopped, a job (if there is one) with new retries.
+
+        What is gone by now is fine: the incident was resolved, or its instance has ended.
+        """
+        if job_key is not None:
+            retries = UpdateJobRetriesRequest(jobKey=job_key, retries=RETRIES)
+            with suppress(EngineNotFound):
+                await self._ask(self.gateway.UpdateJobRetries, retries, f"retries of job {job_key}", within)
+        request = ResolveIncidentRequest(incidentKey=key)
+        with suppress(EngineNotFound):
+            await self._ask(self.gateway.ResolveIncident, request, f"resolve incident {key}", within)
 
     async def evaluate_decision(
         self, decision_id: str, variables: Mapping[str, Any], within: timedelta = PATIENCE
