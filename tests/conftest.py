@@ -1,13 +1,16 @@
 """What tests share: one PostgreSQL and, for those that need it, one engine for the whole session."""
 
 import os
+import secrets
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import stamina.instrumentation
 
+from tests.containers import Containers, containers_stack
 from workers.casefile import migrate
 from workers.casefile.db import Database
 from workers.runtime.native.children import Child, Program
@@ -16,6 +19,7 @@ from workers.runtime.native.ports import StackPorts, free_base_port
 from workers.runtime.native.postgres import prepare_postgres
 from workers.runtime.native.stack import Stack, running_stack
 
+stamina.instrumentation.set_on_retry_hooks([])  # its default warns on every retry, and warnings are errors here
 FLOWS_TAKEN = pytest.StashKey[list[str]]()
 """Coverage of the diagrams, one line each, for the end of the run."""
 
@@ -63,9 +67,17 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def engine(scratch: Path) -> Iterator[Stack]:
-    """A real broker with a controlled clock, and a PostgreSQL beside it; its records go to our api's port."""
+def engine(scratch: Path) -> Iterator[Stack | Containers]:
+    """A real broker with a controlled clock, and a PostgreSQL beside it; its records go to our api's port.
+
+    Native, or in containers with ORDEROPS_ENGINE=containers.
+    """
     base_port = free_base_port()
+    api_port = StackPorts(base_port, brokers=1).api
+    if os.environ.get("ORDEROPS_ENGINE") == "containers":
+        with containers_stack(api_port, secrets.token_urlsafe()) as stack:
+            yield stack
+        return
     config = StackConfig(
         instance="tests",
         home=scratch,
@@ -73,11 +85,19 @@ def engine(scratch: Path) -> Iterator[Stack]:
         apps=False,
         controlled_clock=True,
         heap="768m",
-        records_url=f"http://127.0.0.1:{StackPorts(base_port, brokers=1).api}",
+        records_url=f"http://127.0.0.1:{api_port}",
         records_bulk=10,
     )
-    with running_stack(config) as stack:
-        yield stack
+    with running_stack(config) as native:
+        yield native
+
+
+@pytest.fixture(scope="session")
+def native_engine(engine: Stack | Containers) -> Stack:
+    """The engine, for tests that look at its processes or kill them."""
+    if isinstance(engine, Containers):
+        pytest.skip("looks at processes of the native engine; ORDEROPS_ENGINE=containers has none")
+    return engine
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ Not tried beyond “no Docker engine answers”: none was at hand.
 
 import contextlib
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,28 @@ class Containers:
     grpc_address: str
     rest_url: str
     management_url: str
+    api_host: str
+    records_port: int
+    records_password: str
+
+    @property
+    def api_url(self) -> str:
+        """Where tests have to start our api: the engine sends its records there."""
+        return f"http://{self.api_host}:{self.records_port}"
+
+    def environment(self) -> dict[str, str]:
+        """The settings by which our programs find these parts."""
+        return {
+            "ORDEROPS_DATABASE_URL": self.database_url,
+            "ORDEROPS_ZEEBE_GRPC": self.grpc_address,
+            "ORDEROPS_ZEEBE_REST": self.rest_url,
+            "ORDEROPS_ZEEBE_MANAGEMENT": self.management_url,
+            "ORDEROPS_API_HOST": self.api_host,
+            "ORDEROPS_API_PORT": str(self.records_port),
+            "ORDEROPS_PUBLIC_URL": self.api_url,
+            "ORDEROPS_LINK_SECRET": PASSWORD,
+            "ORDEROPS_RECORDS_PASSWORD": self.records_password,
+        }
 
 
 @contextlib.contextmanager
@@ -50,6 +73,9 @@ def containers_stack(records_port: int, records_password: str) -> Iterator[Conta
             grpc_address=f"{host}:{camunda.get_exposed_port(GRPC)}",
             rest_url=f"http://{host}:{camunda.get_exposed_port(REST)}",
             management_url=f"http://{host}:{camunda.get_exposed_port(MANAGEMENT)}",
+            api_host=_reached_from_inside(),
+            records_port=records_port,
+            records_password=records_password,
         )
 
 
@@ -63,6 +89,15 @@ def require_docker() -> None:
             "ORDEROPS_ENGINE=containers asks for a Docker engine, and none answers.",
             hint="Start Docker, or leave ORDEROPS_ENGINE away: the tests then run on the native engine.",
         ) from error
+
+
+def _reached_from_inside() -> str:
+    """Where a server of this machine listens so that a container reaches it: the bridge; on macOS the loopback."""
+    if sys.platform != "linux":
+        return "127.0.0.1"
+    with contextlib.closing(docker.from_env(timeout=5)) as client:
+        gateway: str = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    return gateway
 
 
 def image_of(service: str) -> str:

@@ -194,11 +194,11 @@ async def test_a_handler_slower_than_its_time_out_runs_once_among_two_workers(sm
     assert set(small.second.values()) == {1}
 
 
-async def test_the_host_goes_on_by_itself_after_the_broker_was_killed(small: Small, engine: Stack) -> None:
+async def test_the_host_goes_on_by_itself_after_the_broker_was_killed(small: Small, native_engine: Stack) -> None:
     async with serving(small.client, small.jobs()):
         await small.start(range(20))
         await small.all_done(20)
-        os.kill(engine.pid("broker-1"), signal.SIGKILL)
+        os.kill(native_engine.pid("broker-1"), signal.SIGKILL)
         await engine_is_back(small.client)
         await small.start(range(20, 21))
         await small.all_done(21, seconds=15)

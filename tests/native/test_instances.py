@@ -64,17 +64,17 @@ def test_killing_up_before_it_is_ready_stops_what_it_began(config: StackConfig) 
     assert wait_gone(processes(state), 40) == []
 
 
-def test_nothing_listens_beyond_this_machine(engine: Stack) -> None:
+def test_nothing_listens_beyond_this_machine(native_engine: Stack) -> None:
     """Gateway, REST, management, command and internal API, and the gossip's UDP socket."""
-    broker = psutil.Process(engine.pid("broker-1")).net_connections("inet")
+    broker = psutil.Process(native_engine.pid("broker-1")).net_connections("inet")
     addresses = {connection.laddr[0].removeprefix("::ffff:") for connection in broker if connection.laddr}
     assert addresses == {"127.0.0.1"}
-    server = psutil.Process(engine.pid("postgres"))
+    server = psutil.Process(native_engine.pid("postgres"))
     assert not [one for process in (server, *server.children()) for one in process.net_connections("inet")]
 
 
-def test_every_process_is_recorded_with_its_time_of_creation(engine: Stack) -> None:
+def test_every_process_is_recorded_with_its_time_of_creation(native_engine: Stack) -> None:
     """That is what `down` goes by."""
-    state = State.load(engine.state_dir)
+    state = State.load(native_engine.state_dir)
     assert state is not None
     assert all(one.alive() for one in processes(state))
