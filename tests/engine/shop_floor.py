@@ -156,12 +156,12 @@ class Floor:
 
         return await self._eventually(found, f"task {element} of case {case_id}")
 
-    async def incident(self, case_id: str) -> Incident:
-        """Wait for an unresolved incident of the case."""
+    async def incident(self, case_id: str, after: int = 0) -> Incident:
+        """Wait for an unresolved incident of the case, later than the one with key `after`."""
         query = (
             select(Incident)
             .join(Case, Case.process_instance_key == Incident.process_instance_key)
-            .where(Case.id == case_id, Incident.resolved_at.is_(None))
+            .where(Case.id == case_id, Incident.resolved_at.is_(None), Incident.key > after)
         )
 
         async def found() -> Incident | None:
