@@ -13,6 +13,7 @@ import stamina.instrumentation
 from tests.containers import Containers, containers_stack
 from workers.casefile import migrate
 from workers.casefile.db import Database
+from workers.runtime.errors import UserError
 from workers.runtime.native.children import Child, Program
 from workers.runtime.native.config import StackConfig
 from workers.runtime.native.ports import StackPorts, free_base_port
@@ -75,8 +76,11 @@ def engine(scratch: Path) -> Iterator[Stack | Containers]:
     base_port = free_base_port()
     api_port = StackPorts(base_port, brokers=1).api
     if os.environ.get("ORDEROPS_ENGINE") == "containers":
-        with containers_stack(api_port, secrets.token_urlsafe()) as stack:
-            yield stack
+        try:
+            with containers_stack(api_port, secrets.token_urlsafe()) as stack:
+                yield stack
+        except UserError as error:
+            pytest.exit(f"{error} {error.hint}", returncode=2)
         return
     config = StackConfig(
         instance="tests",
