@@ -138,6 +138,13 @@ class TestOnce:
         assert await stream.way() == ["Task_CorrectAddress"]
         assert (await stream.one_task(key)).state == "completed"
 
+    async def test_a_sender_that_lags_behind_does_not_turn_the_position_back(self, stream: Stream) -> None:
+        records = [stream.element(f"Task_{n}", "ELEMENT_ACTIVATED") for n in range(8)]
+        await stream.take_in(records[0])
+        await asyncio.gather(*(stream.take_in(*records[:length]) for length in (8, 7, 6, 5, 4, 3, 2)))
+        assert await stream.reached() == 8
+        assert await stream.way() == [f"Task_{n}" for n in range(8)]
+
     async def test_a_record_twice_in_one_batch_counts_once(self, stream: Stream) -> None:
         record = stream.element("Task_GetOrder", "ELEMENT_ACTIVATED")
         await stream.take_in(record, record)
