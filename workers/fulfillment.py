@@ -303,7 +303,13 @@ def registration(jobs: Fulfillment) -> Process:
         ),
         messages=(
             Message(Messages.ORDER_PAID, OrderPaid, "shopify_order_id", timedelta(hours=1), starts=True),
-            Message(Messages.ORDER_CANCELLED, OrderCancelled, "shopify_order_id", timedelta(days=1)),
+            Message(
+                Messages.ORDER_CANCELLED,
+                OrderCancelled,
+                "shopify_order_id",
+                timedelta(days=1),
+                starts_when_none_runs=True,
+            ),
             Message(Messages.ADDRESS_CORRECTED, AddressCorrected, "address_request", timedelta(days=7)),
             Message(Messages.CUSTOMER_CHOICE, CustomerChoice, "choice_request", timedelta(days=3)),
         ),
@@ -313,6 +319,8 @@ def registration(jobs: Fulfillment) -> Process:
             "Event_OrderAlreadyStopped": "cancelled",
             "Event_OrderStopped": "cancelled",
             "Event_OrderMarkedForReturn": "marked_for_return",
+            "Event_LateOrderStopped": "cancelled",
+            "Event_LateMarkedForReturn": "marked_for_return",
             "Event_RefundRequested": "refund_requested",
         },
     )

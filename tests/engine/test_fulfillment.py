@@ -220,6 +220,31 @@ class TestCancelled:
         assert len(await floor.bought(case_id)) == len(await floor.booked(case_id)) == 1
         assert "orderops-return" in (await MockShop(floor.world).find_row(case_id)).tags
 
+    async def test_after_the_case_has_ended_the_goods_go_back_too(self, floor: Floor) -> None:
+        case_id = await floor.pay(an_order())
+        await assert_supplied_once(floor, case_id)
+        await floor.cancel(case_id)
+        await floor.until(case_id, "Event_LateMarkedForReturn")
+        assert await floor.ends(case_id) == "marked_for_return"
+        assert len(await floor.bought(case_id)) == len(await floor.booked(case_id)) == 1
+        assert "orderops-return" in (await MockShop(floor.world).find_row(case_id)).tags
+        assert "marked_for_return" in [entry.kind for entry in await floor.app.cases.timeline(case_id)]
+        again = await floor.deliver(
+            "orders-cancelled", an_order(id=int(case_id), cancelled_at="2026-03-02T10:00:00Z")
+        )
+        assert again.json()["duplicate"]
+
+    async def test_before_its_payment_is_heard_of_nothing_is_bought(self, floor: Floor) -> None:
+        order = an_order(cancelled_at="2026-03-01T11:00:00Z")
+        case_id = str(order["id"])
+        await floor.cancel(case_id)
+        await floor.until(case_id, "Event_LateOrderStopped")
+        assert await floor.ends(case_id) == "cancelled"
+        await floor.pay(order)
+        await floor.until(case_id, "Event_OrderAlreadyStopped")
+        assert await floor.ends(case_id) == "cancelled"
+        assert await floor.bought(case_id) == []
+
 
 async def test_an_order_the_shop_does_not_know_becomes_an_incident_that_says_so(floor: Floor) -> None:
     order = an_order()

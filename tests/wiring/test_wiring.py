@@ -235,6 +235,18 @@ BROKEN = {
         'messageRef="Msg_CustomerChoice"',
         "message customer_choice does not start the process, but Event_OrderPaid does",
     ),
+    "message that should start when none runs": (
+        BPMN,
+        'id="MessageEvent_OrderCancelledLater" messageRef="Msg_OrderCancelled"',
+        'id="MessageEvent_OrderCancelledLater"',
+        "message order_cancelled starts an instance when none runs, but no start event has it",
+    ),
+    "message that the running instance should take": (
+        BPMN,
+        'id="MessageEvent_OrderCancelled" messageRef="Msg_OrderCancelled"',
+        'id="MessageEvent_OrderCancelled"',
+        "message order_cancelled is for the running instance too, but nothing in it waits for it",
+    ),
     "no XML": (BPMN, "</bpmn:definitions>", "", "fulfillment.bpmn is not XML"),
     "no JSON": (ADDRESS, "{", "", "fulfillment_address.form is not a form"),
 }

@@ -44,6 +44,9 @@ class Message:
     time_to_live: timedelta
     """How long the engine buffers it until somebody waits for it."""
     starts: bool = False
+    """An instance starts by it, and none waits for it."""
+    starts_when_none_runs: bool = False
+    """The running instance takes it; when none runs for its correlation key, one starts by it."""
     correlates_only: frozenset[str] = frozenset()
     """Payload fields used for correlation alone and not handed to the instance."""
 

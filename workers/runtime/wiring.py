@@ -157,13 +157,24 @@ def _messages(process: Process, diagram: Diagram, _files: Files) -> Iterator[str
         if message is None:
             yield f"{process.id}: {catch.element} waits for message {catch.message or '(none)'}, undeclared."
             continue
-        if message.starts != catch.starts:
+        if message.starts != catch.starts and not message.starts_when_none_runs:
             says, draws = ("starts", "does not") if message.starts else ("does not start", "does")
             yield f"{process.id}: message {catch.message} {says} the process, but {catch.element} {draws}."
         expected = f"={message.correlation_key}"
         if not catch.starts and catch.correlation != expected:
             found = catch.correlation or "(nothing)"
             yield f"{process.id}: {catch.element} correlates by {found}, expected {expected}."
+    yield from _messages_in_two_places(process, diagram)
+
+
+def _messages_in_two_places(process: Process, diagram: Diagram) -> Iterator[str]:
+    """What starts an instance when none runs needs a start event, and a place where the running one takes it."""
+    drawn = {(catch.message, catch.starts) for catch in diagram.catches}
+    for name in (message.name.value for message in process.messages if message.starts_when_none_runs):
+        if (name, True) not in drawn:
+            yield f"{process.id}: message {name} starts an instance when none runs, but no start event has it."
+        if (name, False) not in drawn:
+            yield f"{process.id}: message {name} is for the running instance too, but nothing in it waits for it."
 
 
 def _references(process: Process, diagram: Diagram, files: Files) -> Iterator[str]:
