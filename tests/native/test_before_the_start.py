@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from workers.runtime.errors import UserError
-from workers.runtime.native.config import StackConfig
+from workers.runtime.native.config import StackConfig, default_cache
 from workers.runtime.native.credentials import load_credentials
 from workers.runtime.native.doctor import examine
 from workers.runtime.native.java import find_java
@@ -57,6 +57,18 @@ class TestConfig:
     def test_secrets_stay_the_same_and_are_for_the_owner_only(self, tmp_path: Path) -> None:
         assert load_credentials(tmp_path) == load_credentials(tmp_path)
         assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+class TestCache:
+    """The place that the Makefile names too, on every system."""
+
+    def test_it_is_where_the_user_keeps_caches(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.delenv("ORDEROPS_CACHE", raising=False)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("XDG_CACHE_HOME", "")
+        assert default_cache() == tmp_path / ".cache" / "orderops"
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+        assert default_cache() == tmp_path / "caches" / "orderops"
 
 
 class TestDoctor:
