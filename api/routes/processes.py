@@ -84,7 +84,7 @@ def router(processes: tuple[Process, ...]) -> APIRouter:
     )(start_instance)
     routes.post(
         "/processes/{process}/messages/{name}",
-        summary="Send a message to a running instance",
+        summary="Send a message",
         status_code=202,
         responses=_PROBLEMS,
         openapi_extra=body_of(others),

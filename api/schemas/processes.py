@@ -12,7 +12,7 @@ class MessageInfo(Answer):
     """A message a process takes."""
 
     name: str = Field(examples=["order_paid"])
-    starts: bool = Field(description="Whether it starts an instance; then it is sent to /instances.")
+    starts: bool = Field(description="Whether instances are started by it alone; then it is sent to /instances.")
     correlation_key: str = Field(description="The field that says which case is meant.")
     schema_ref: str = Field(description="Where its form is in /openapi.json.")
 
