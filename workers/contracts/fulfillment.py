@@ -31,7 +31,9 @@ class Messages(StrEnum):
 
 
 OrderId = Field(pattern=r"^[0-9]{1,19}$", examples=["450789469"], description="The shop's order id.")
-Text = Field(default="", max_length=200)
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+"""No control characters: what customers write ends up in mails and on labels."""
+Text = Field(default="", max_length=200, pattern=ONE_LINE)
 
 
 class OrderPaid(MessagePayload):
@@ -50,11 +52,11 @@ class CorrectedAddress(MessagePayload):
     """A shipping address as the customer or an agent corrected it."""
 
     name: str = Text
-    street: str = Field(min_length=1, max_length=200)
+    street: str = Field(min_length=1, max_length=200, pattern=ONE_LINE)
     street2: str = Text
     city: str = Text
     region: str = Text
-    postcode: str = Field(default="", max_length=20)
+    postcode: str = Field(default="", max_length=20, pattern=ONE_LINE)
     country: str = Field(pattern=r"^[A-Za-z]{2}$", description="ISO 3166 alpha-2 code.")
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import orjson
 from rich.table import Table
 
+from workers.adapters.currencies import describe
+from workers.ports.values import Money
 from workers.runtime.demo.books import Books, percentile
 from workers.runtime.demo.feed import Feed
 from workers.runtime.demo.plan import Plan, Planned, Trouble
@@ -136,7 +138,7 @@ def table(verdict: Verdict) -> Table:
     rows.add_row("deliveries, of them repeated", f"{figures.deliveries}, {figures.duplicates}")
     rows.add_row("supplier orders in the suppliers' books", str(figures.supplier_orders))
     for currency, minor in sorted(verdict.money.items()):
-        rows.add_row(f"cost of goods in the ledger, {currency} minor units", f"{minor:,}")
+        rows.add_row("cost of goods in the ledger", describe(Money(minor, currency)))
     rows.add_row("ledger against the suppliers' books", str(figures.ledger_difference))
     rows.add_row("open incidents", str(figures.incidents))
     rows.add_row("left open", str(verdict.open))
