@@ -17,9 +17,8 @@ from workers.runtime.relay import PROBE, Relay
 
 
 @pytest.fixture(autouse=True)
-async def _empty_inbox(database: Database) -> AsyncIterator[None]:
+async def _empty_inbox(database: Database) -> None:
     """Rows of other tests would be published too."""
-    yield
     async with database.transaction() as session:
         await session.execute(delete(InboxRow))
 
