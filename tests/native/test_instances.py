@@ -65,10 +65,15 @@ def test_killing_up_before_it_is_ready_stops_what_it_began(config: StackConfig) 
 
 
 def test_nothing_listens_beyond_this_machine(native_engine: Stack) -> None:
-    """Gateway, REST, management, command and internal API, and the gossip's UDP socket."""
+    """Gateway, REST, management, command and internal API, and the gossip's UDP socket.
+
+    The engine's name resolver may ask from a socket of its own, at a port that nobody is told.
+    """
     broker = psutil.Process(native_engine.pid("broker-1")).net_connections("inet")
-    addresses = {connection.laddr[0].removeprefix("::ffff:") for connection in broker if connection.laddr}
-    assert addresses == {"127.0.0.1"}
+    ours = native_engine.ports.named(apps=False)
+    listening = [one for one in broker if one.status == psutil.CONN_LISTEN or one.laddr and one.laddr[1] in ours]
+    assert {one.laddr[1] for one in listening} == set(ours)
+    assert {one.laddr[0].removeprefix("::ffff:") for one in listening} == {"127.0.0.1"}, listening
     server = psutil.Process(native_engine.pid("postgres"))
     assert not [one for process in (server, *server.children()) for one in process.net_connections("inet")]
 
