@@ -71,7 +71,7 @@ def test_nothing_listens_beyond_this_machine(native_engine: Stack) -> None:
     """
     broker = psutil.Process(native_engine.pid("broker-1")).net_connections("inet")
     ours = native_engine.ports.named(apps=False)
-    listening = [one for one in broker if one.status == psutil.CONN_LISTEN or one.laddr and one.laddr[1] in ours]
+    listening = [one for one in broker if one.status == psutil.CONN_LISTEN or (one.laddr and one.laddr[1] in ours)]
     assert {one.laddr[1] for one in listening} == set(ours)
     assert {one.laddr[0].removeprefix("::ffff:") for one in listening} == {"127.0.0.1"}, listening
     server = psutil.Process(native_engine.pid("postgres"))
