@@ -52,7 +52,7 @@ def demo(  # noqa: PLR0913, PLR0917  # one parameter per option
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many orders of --orders.")] = 1000,
-    rate: Annotated[float, typer.Option(min=0.1, help="Webhooks a second.")] = 20,
+    rate: Annotated[float, typer.Option(min=0.1, help="Webhooks a second.")] = 8,
     duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share delivered twice.")] = 0.10,
     out_of_stock: Annotated[float, typer.Option(min=0, max=1, help="Share sold out at a supplier.")] = 0.05,
     bad_addresses: Annotated[float, typer.Option(min=0, max=1, help="Share with a wrong address.")] = 0.05,
