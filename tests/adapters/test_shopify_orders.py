@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.samples import ADDRESS, LINES, shopify_order
-from workers.adapters.currencies import describe, to_decimal, to_money
 from workers.adapters.shopify_orders import to_address, to_order, to_shipping_address
+from workers.ports.currencies import describe, to_decimal, to_money
 from workers.ports.values import Address, Money
 from workers.runtime.errors import NeedsHuman
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from workers.adapters.currencies import to_money
+from workers.ports.currencies import to_money
 from workers.ports.shop import Order
 from workers.ports.values import Address, OrderLine
 from workers.runtime.errors import NeedsHuman

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 from rich.table import Table
 
-from workers.adapters.currencies import describe
+from workers.ports.currencies import describe
 from workers.ports.values import Money
 from workers.runtime.demo.books import Books, percentile
 from workers.runtime.demo.feed import Feed
