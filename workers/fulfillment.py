@@ -32,6 +32,7 @@ from workers.contracts.fulfillment import (
     Stopped,
 )
 from workers.ports.addresses import Addresses
+from workers.ports.currencies import describe
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.shop import Shop
@@ -87,6 +88,22 @@ class Fulfillment:
                 for o in offers
             )
         )
+
+    async def note_small_margin(
+        self, shopify_order_id: str, supplier: str, cost: int, order_total: int, currency: str, explanation: str
+    ) -> None:
+        """Write into the timeline what the lead decides on, before the task opens. Once per supplier and cost."""
+        asked, total = describe(Money(cost, currency)), describe(Money(order_total, currency))
+        sentence = f"{explanation}: {supplier} asks {asked} of {total}, a lead decides"
+        facts = {
+            "supplier": supplier,
+            "cost": cost,
+            "order_total": order_total,
+            "currency": currency,
+            "reason": explanation,
+        }
+        key = f"margin:{supplier}:{cost}"
+        await self._cases.write(Entry(shopify_order_id, key, "margin_too_small", sentence, facts))
 
     async def place_supplier_order(
         self, shopify_order_id: str, supplier: str, agreed_cost: int, currency: str
@@ -288,6 +305,7 @@ def registration(jobs: Fulfillment) -> Process:
         jobs=(
             Job("fulfillment.get_order", jobs.get_order),
             Job("fulfillment.check_stock", jobs.check_stock),
+            Job("fulfillment.note_small_margin", jobs.note_small_margin),
             Job("fulfillment.place_supplier_order", jobs.place_supplier_order),
             Job("fulfillment.find_supplier_order", jobs.find_supplier_order),
             Job("fulfillment.stop_supplier_order", jobs.stop_supplier_order),

@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import Caller, StoreOf
 from api.errors import Problem
-from api.schemas.cases import CaseDetail, CaseInfo, CasePage, EffectInfo, TimelineInfo
-from api.schemas.common import problems
+from api.schemas.cases import CaseDetail, CaseInfo, CasePage, EffectInfo
+from api.schemas.common import TimelineInfo, problems
 from api.schemas.incidents import incident_info
 from api.schemas.tasks import task_info
-from workers.casefile.models import Case, Effect, Incident, Task, TimelineEntry
+from workers.casefile.cases import timeline_of
+from workers.casefile.models import Case, Effect, Incident, Task
 
 router = APIRouter(tags=["Cases"])
 
@@ -60,16 +61,12 @@ async def show_case(
 
 
 async def _describe(session: AsyncSession, case: Case) -> CaseDetail:
-    timeline = select(TimelineEntry).where(TimelineEntry.case_id == case.id)
     tasks = select(Task).where(Task.process_instance_key == case.process_instance_key, Task.state == "open")
     incidents = select(Incident).where(Incident.process_instance_key == case.process_instance_key)
     effects = select(Effect).where(Effect.case_id == case.id)
     return CaseDetail(
         **CaseInfo.model_validate(case).model_dump(),
-        timeline=[
-            TimelineInfo.model_validate(entry)
-            for entry in await session.scalars(timeline.order_by(TimelineEntry.happened_at, TimelineEntry.id))
-        ],
+        timeline=[TimelineInfo.model_validate(entry) for entry in await timeline_of(session, case.id)],
         tasks=[task_info(task, case.id) for task in await session.scalars(tasks.order_by(Task.key))],
         incidents=[
             incident_info(incident, case.id)

@@ -10,8 +10,9 @@ from api import body, forms
 from api.deps import Caller, EngineOf, Store, StoreOf, engine_in_time
 from api.errors import Problem
 from api.openapi import body_of
-from api.schemas.common import BODY_PROBLEMS, MAX_KEY, KeyInPath, problems
+from api.schemas.common import BODY_PROBLEMS, MAX_KEY, KeyInPath, TimelineInfo, problems
 from api.schemas.tasks import Claim, Completion, RequestInfo, TaskChanged, TaskDetail, TaskInfo, Tasks, task_info
+from workers.casefile.cases import timeline_of
 from workers.casefile.models import Case, CustomerRequest, Task
 from workers.casefile.requests import state_of
 from workers.runtime.errors import EngineConflict, EngineNotFound
@@ -54,12 +55,16 @@ async def list_tasks(
     "/tasks/{key}", summary="A task with its form", responses=problems("unauthorized", "not-found", "invalid")
 )
 async def show_task(key: TaskKey, _caller: Caller, store: StoreOf) -> TaskDetail:
-    """The form's schema, and what was asked of the customer, to prefill it."""
+    """The form's schema, what was asked of the customer, to prefill it, and what happened in the case."""
 
     async def find(session: AsyncSession) -> TaskDetail:
         task = await _find(session, key)
-        form = forms.form_of(task.process, task.element_id)
-        return TaskDetail(**task.model_dump(), form=form, request=await _last_request(session, task.case_id))
+        return TaskDetail(
+            **task.model_dump(),
+            form=forms.form_of(task.process, task.element_id),
+            request=await _last_request(session, task.case_id),
+            timeline=[TimelineInfo.model_validate(entry) for entry in await timeline_of(session, task.case_id)],
+        )
 
     return await store.run(find)
 

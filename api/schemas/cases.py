@@ -1,11 +1,11 @@
 """Cases: one order each, and everything known of it."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from api.schemas.common import Answer
+from api.schemas.common import Answer, TimelineInfo
 from api.schemas.incidents import IncidentInfo
 from api.schemas.tasks import TaskInfo
 
@@ -30,15 +30,6 @@ class CasePage(Answer):
 
     cases: list[CaseInfo]
     next: str | None = Field(description="Value of `after` for the next page; null on the last one.")
-
-
-class TimelineInfo(Answer):
-    """What happened."""
-
-    kind: str
-    sentence: str
-    facts: dict[str, Any]
-    happened_at: datetime
 
 
 class EffectInfo(Answer):

@@ -1,5 +1,6 @@
 """Models that every route shares."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Path
@@ -25,6 +26,15 @@ class Asked(BaseModel):
     """Base of what we are sent at our own endpoints: nothing unknown, nothing converted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TimelineInfo(Answer):
+    """What happened."""
+
+    kind: str
+    sentence: str
+    facts: dict[str, Any]
+    happened_at: datetime
 
 
 class Finding(Answer):

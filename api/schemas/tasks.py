@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from api.schemas.common import Answer, Asked, Key
+from api.schemas.common import Answer, Asked, Key, TimelineInfo
 from workers.casefile.models import Task
 
 
@@ -51,6 +51,7 @@ class TaskDetail(TaskInfo):
 
     form: dict[str, Any] | None = Field(None, description="Schema of the form, as form-js has it.")
     request: RequestInfo | None = Field(None, description="The question last put to the customer of this case.")
+    timeline: list[TimelineInfo] = Field(description="What happened in this case, oldest first.")
 
 
 class Claim(Asked):

@@ -17,9 +17,10 @@ from tests.api.fake_engine import FakeEngine
 from tests.api.test_incidents import add_incident
 from tests.api.test_tasks import ADDRESS, add_task
 from workers.casefile.db import Database
-from workers.casefile.models import Case, Task
+from workers.casefile.models import Case, Task, TimelineEntry
 from workers.runtime.native.ports import free_base_port
 
+MARGIN = "The margin is below 15 %: cj asks 54.00 EUR of 60.00 EUR, a lead decides"
 ORDEROPS = Path(sys.executable).parent / "orderops"
 
 
@@ -83,6 +84,7 @@ class TestTask:
                 )
             )  # fmt: skip
             session.add(Case(id=order_id, process="fulfillment", process_instance_key=key + 1))
+            session.add(TimelineEntry(case_id=order_id, key="margin", kind="k", sentence=MARGIN, facts={}))
         engine_seen.open_tasks[key] = None
         return str(key)
 
@@ -93,7 +95,9 @@ class TestTask:
         assert code == 0
         assert task in out
         assert "Decide on margin" in out
-        assert (await run(env, "task", "show", task))[0] == 0
+        code, out = await run(env, "task", "show", task)
+        assert code == 0
+        assert MARGIN in out
         assert (await run(env, "task", "claim", task, "--assignee", "ada"))[0] == 0
         code, out = await run(env, "task", "claim", task, "--assignee", "bob")
         assert (code, out.strip()) == (1, "Somebody else has this task.")

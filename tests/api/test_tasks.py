@@ -88,6 +88,24 @@ class TestFinding:
         assert shown["request"]["facts"]["street"] == "Haupstr."
         assert shown["request"]["state"] == "open"
 
+    async def test_a_task_comes_with_what_happened_in_its_case(
+        self, client: httpx.AsyncClient, database: Database, task: Task
+    ) -> None:
+        case = await case_of(client, task.key)
+        now = datetime.now(UTC)
+        async with database.transaction() as session:
+            session.add_all(
+                TimelineEntry(
+                    case_id=case, key=sentence, kind="k", sentence=sentence, facts={"cost": 5_400},
+                    happened_at=now - timedelta(hours=age),
+                )
+                for age, sentence in enumerate(("newest", "oldest"))
+            )  # fmt: skip
+        timeline = (await client.get(f"/tasks/{task.key}", headers=BEARER)).json()["timeline"]
+        assert [entry["sentence"] for entry in timeline] == ["oldest", "newest"]
+        assert timeline[0] == (await client.get(f"/cases/{case}", headers=BEARER)).json()["timeline"][0]
+        assert timeline[0]["facts"] == {"cost": 5_400}
+
     async def test_unknown_task(self, client: httpx.AsyncClient) -> None:
         assert_problem(await client.get("/tasks/7", headers=BEARER), 404, "not-found")
 

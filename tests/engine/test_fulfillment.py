@@ -194,6 +194,9 @@ class TestSmallMargin:
         case_id = await floor.pay(an_order(total_price="52.00"))
         task = await floor.task(case_id, "Task_DecideOnMargin")
         assert task.candidate_groups == ["lead"]
+        [noted] = [each for each in await floor.app.cases.timeline(case_id) if each.kind == "margin_too_small"]
+        assert noted.facts["supplier"] in noted.sentence
+        assert noted.facts["order_total"] == 5_200
         answer = await floor.complete(task, {"buy_anyway": buy_anyway})
         assert answer.is_success, answer.text
         if buy_anyway:

@@ -85,6 +85,27 @@ class TestCheckStock:
         assert (await bench.jobs.check_stock(bench.id)).offers == ()
 
 
+class TestNoteSmallMargin:
+    async def test_the_timeline_says_what_the_lead_decides_on(self, bench: Bench) -> None:
+        await bench.jobs.note_small_margin(bench.id, "cj", 5_400, 6_000, "EUR", "The margin is below 15 %")
+        [entry] = await bench.cases.timeline(bench.id)
+        assert entry.kind == "margin_too_small"
+        assert entry.sentence == "The margin is below 15 %: cj asks 54.00 EUR of 60.00 EUR, a lead decides"
+        assert entry.facts == {
+            "supplier": "cj",
+            "cost": 5_400,
+            "order_total": 6_000,
+            "currency": "EUR",
+            "reason": "The margin is below 15 %",
+        }
+
+    async def test_each_choice_is_noted(self, bench: Bench) -> None:
+        """A lead is asked again when the supplier that was to deliver sold out, or asks for more after a wait."""
+        for supplier, cost in [("cj", 4_500), ("local", 4_500), ("cj", 4_600)]:
+            await bench.jobs.note_small_margin(bench.id, supplier, cost, 4_995, "EUR", "Too little")
+        assert len(await bench.timeline()) == 3
+
+
 class TestBookCostOfGoods:
     async def test_it_books_what_the_supplier_charges(self, bench: Bench) -> None:
         await bench.jobs.book_cost_of_goods(bench.id, "cj-1", 2_497, "EUR")

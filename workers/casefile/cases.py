@@ -48,6 +48,12 @@ async def set_cost(connection: AsyncConnection | AsyncSession, case_id: str, cos
     await connection.execute(update(Case).where(Case.id == case_id).values(cost_minor=cost_minor))
 
 
+async def timeline_of(session: AsyncSession, case_id: str | None) -> list[TimelineEntry]:
+    """A case's timeline, oldest first; empty when there is no such case."""
+    entries = select(TimelineEntry).where(TimelineEntry.case_id == case_id)
+    return list(await session.scalars(entries.order_by(TimelineEntry.happened_at, TimelineEntry.id)))
+
+
 class Cases:
     """Opens cases and writes their timelines, each call in a transaction of its own."""
 
@@ -89,9 +95,4 @@ class Cases:
     async def timeline(self, case_id: str) -> list[TimelineEntry]:
         """The case's timeline, oldest first."""
         async with self._database.sessions() as session:
-            rows = await session.scalars(
-                select(TimelineEntry)
-                .where(TimelineEntry.case_id == case_id)
-                .order_by(TimelineEntry.happened_at, TimelineEntry.id)
-            )
-            return list(rows)
+            return await timeline_of(session, case_id)

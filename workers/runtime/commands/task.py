@@ -54,7 +54,7 @@ def list_command(
 
 @tasks.command("show")
 def show_command(key: Key) -> None:
-    """Show a task, the fields of its form, and what the customer was asked."""
+    """Show a task, the fields of its form, what the customer was asked, and what happened in the case."""
     with open_api() as api:
         task = ask(api, "GET", f"/tasks/{key}")
     facts = _facts(task)
@@ -66,6 +66,8 @@ def show_command(key: Key) -> None:
     console.print(table)
     for problem in facts.get("problems", []):
         console.print(problem, markup=False)
+    for entry in task["timeline"]:
+        console.print(f"{_local(entry['happened_at'])}  {entry['sentence']}", markup=False)
 
 
 @tasks.command("claim")
@@ -136,6 +138,9 @@ def _number(field: dict[str, Any], value: str) -> Any:
 def _due(due_at: str | None) -> str:
     if due_at is None:
         return ""
-    due = datetime.fromisoformat(due_at)
-    late = " (late)" if due < datetime.now(UTC) else ""
-    return f"{due.astimezone():%d %b %H:%M}{late}"
+    late = " (late)" if datetime.fromisoformat(due_at) < datetime.now(UTC) else ""
+    return f"{_local(due_at)}{late}"
+
+
+def _local(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment).astimezone():%d %b %H:%M}"
