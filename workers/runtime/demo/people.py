@@ -22,7 +22,7 @@ _FALLBACK = {
     "country": "DE",
 }
 """Where an order goes whose own address can never be right."""
-_LOOK_EVERY_SECONDS = 0.3
+_LOOK_EVERY_SECONDS = 0.5
 
 
 @dataclass
@@ -52,9 +52,11 @@ class People:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     async def _read_mails(self) -> None:
-        new = select(MailRow).where(MailRow.number > self._read, MailRow.order_id.in_(list(self.plan)))
-        for mail in await self.world.rows(new.order_by(MailRow.number)):
+        new = select(MailRow).where(MailRow.number > self._read).order_by(MailRow.number)
+        for mail in await self.world.rows(new):
             self._read = mail.number
+            if mail.order_id not in self.plan:
+                continue
             if mail.template == "fulfillment_ask_for_address":
                 await self._answer_address(self.plan[mail.order_id], mail.links[0])
             elif mail.template == "fulfillment_ask_refund_or_wait":
