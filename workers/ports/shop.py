@@ -6,6 +6,10 @@ from typing import Protocol
 
 from workers.ports.values import Address, Money, OrderLine
 
+PAID = frozenset({"paid", "authorized", "partially_refunded"})
+"""The shop's words for money that is there, or reserved on the customer's card. Any other word, also one we do not
+know, buys nothing: pending, partially_paid, refunded, voided, expired, …"""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -24,8 +28,8 @@ class Order:
 
     @property
     def open(self) -> bool:
-        """Whether the customer still wants it and has paid for it."""
-        return self.cancelled_at is None and self.financial_status not in {"refunded", "voided"}
+        """Whether the customer still wants it, and the money is there or reserved."""
+        return self.cancelled_at is None and self.financial_status in PAID
 
 
 class Shop(Protocol):

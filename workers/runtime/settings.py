@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     """Password the engine's exporter logs in with."""
     data: Path = Path("../shared/data")
     """Folder with real orders to try and test on."""
+    ready_file: Path | None = None
+    """A worker makes this file once the engine has answered for every job type; its starter waits for that."""
     log_format: str = Field("console", pattern="^(console|json)$")
     """console for people, json for machines."""
 

@@ -1,5 +1,7 @@
 """`orderops deploy` and `orderops worker`."""
 
+import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,7 +62,19 @@ async def _work(settings: Settings, names: frozenset[str]) -> None:
         require_agreement(app.processes)
         jobs = [job for process in _chosen(app.processes, names) for job in process.jobs]
         host = Host(jobs, GrpcJobGateway(app.engine.channel))
-        await host.run(told_to_stop())
+        telling = asyncio.create_task(_tell_when_ready(host, settings.ready_file))
+        try:
+            await host.run(told_to_stop())
+        finally:
+            telling.cancel()
+
+
+async def _tell_when_ready(host: Host, ready_file: Path | None) -> None:
+    """Make the file once the engine has answered for every job type."""
+    while not all(health.last_contact for health in host.health.values()):  # noqa: ASYNC110  # changes often
+        await asyncio.sleep(0.1)
+    if ready_file is not None:
+        await asyncio.to_thread(ready_file.touch)
 
 
 def _chosen(processes: tuple[Process, ...], names: frozenset[str]) -> tuple[Process, ...]:

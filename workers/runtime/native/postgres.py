@@ -15,7 +15,7 @@ from workers.runtime.errors import UserError
 
 SETTINGS = {
     "listen_addresses": "",
-    "unix_socket_permissions": "0777",
+    "unix_socket_permissions": "0700",
     "max_connections": "200",
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",

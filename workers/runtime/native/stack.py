@@ -1,8 +1,8 @@
 """A running stack: which programs it has, in which order they start, and where they are reached.
 
 PostgreSQL and the brokers start together, since the brokers need nothing; while they come up, the database is
-migrated and the api started (the engine sends it its records). With the brokers ready the models are deployed, and
-then the workers start.
+migrated and the api started (the engine sends it its records). With the brokers ready the workers start, and while
+they do, the models are deployed.
 """
 
 import shutil
@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -119,10 +120,9 @@ class Stack:
         for broker in brokers:
             supervisor.wait_ready(broker.name)
         if self.config.apps:
-            report("Deploying processes, decisions and forms")
+            report("Deploying processes, decisions and forms; starting api and workers")
+            supervisor.start(self._worker())
             supervisor.run(self._app("deploy"))
-            report("Starting api and workers")
-            supervisor.start(self._app("worker"))
             supervisor.wait_ready("api")
             supervisor.wait_ready("worker")
 
@@ -185,6 +185,13 @@ class Stack:
             log=self._log(command),
             environment=self.environment(),
         )
+
+    def _worker(self) -> Program:
+        ready = self.state_dir / "worker.ready"
+        ready.unlink(missing_ok=True)
+        program = self._app("worker")
+        environment = {**program.environment, "ORDEROPS_READY_FILE": str(ready)}
+        return replace(program, environment=environment, ready=ready.exists)
 
     def _api(self) -> Program:
         return Program(
