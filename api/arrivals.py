@@ -17,7 +17,7 @@ def arrival_of(
         message_name=message.name,
         correlation_key=correlation_key,
         time_to_live_ms=int(message.time_to_live.total_seconds() * 1000),
-        variables=payload.model_dump(mode="json", exclude=set(message.correlates_only)),
+        variables=payload.model_dump(mode="json"),
         dedupe_key=f"{message.name}:{correlation_key}",
         body_sha256=hashlib.sha256(body).digest(),
         trace_id=trace_id,

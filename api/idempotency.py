@@ -61,7 +61,6 @@ class Once:
                 caller=self.caller,
                 idempotency_key=self.key,
                 request_sha256=self.fingerprint,
-                status=202,
                 response=response,
             )
         )

@@ -29,9 +29,9 @@ async def task(database: Database, engine_seen: FakeEngine) -> Task:
 async def add_task(database: Database, engine: FakeEngine, element_id: str, **changes: Any) -> Task:
     key, order_id = next(_keys), str(new_order_id())
     task = Task(
-        key=key, process="fulfillment", process_instance_key=key + 10**15, element_id=element_id, form_key=None,
+        key=key, process="fulfillment", process_instance_key=key + 10**15, element_id=element_id,
         state="open", assignee=None, candidate_groups=["support"], due_at=datetime.now(UTC), priority=60,
-        created_at=datetime.now(UTC), finished_at=None, answers=None,
+        created_at=datetime.now(UTC), finished_at=None,
     )  # fmt: skip
     for name, value in changes.items():
         setattr(task, name, value)

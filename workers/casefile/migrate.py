@@ -1,4 +1,4 @@
-"""Brings the schema to the newest version, or makes a new migration from what the models say."""
+"""Brings the schema to the newest version, and tells where it differs from what the models say."""
 
 from pathlib import Path
 
@@ -27,14 +27,6 @@ def upgrade(url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         command.upgrade(_config(connection), "head")
-    engine.dispose()
-
-
-def new_revision(url: str, message: str) -> None:
-    """Write a migration for the difference between the models and a database that is up to date."""
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        command.revision(_config(connection), message=message, autogenerate=True)
     engine.dispose()
 
 

@@ -74,7 +74,6 @@ class ApiRequest(Base):
     """Hash of the token that was used, never the token."""
     idempotency_key: Mapped[str] = mapped_column(primary_key=True)
     request_sha256: Mapped[bytes]
-    status: Mapped[int]
     response: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -187,7 +186,6 @@ class Task(Base):
     process: Mapped[str]
     process_instance_key: Mapped[int]
     element_id: Mapped[str]
-    form_key: Mapped[int | None]
     state: Mapped[str]
     """open, completed, or canceled."""
     assignee: Mapped[str | None]
@@ -196,7 +194,6 @@ class Task(Base):
     priority: Mapped[int]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
-    answers: Mapped[dict[str, Any] | None]
 
 
 class Incident(Base):

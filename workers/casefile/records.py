@@ -151,9 +151,7 @@ async def _apply_task(session: AsyncSession, record: Record) -> None:
         await session.execute(task.values(assignee=value["assignee"] or None))
     elif intent == "COMPLETED":
         finished = {"state": "completed", "finished_at": _time(record["timestamp"])}
-        await session.execute(
-            task.values(assignee=value["assignee"] or None, answers=value["variables"], **finished)
-        )
+        await session.execute(task.values(assignee=value["assignee"] or None, **finished))
     elif intent == "CANCELED":
         await session.execute(task.values(state="canceled", finished_at=_time(record["timestamp"])))
 
@@ -174,7 +172,6 @@ def _new_task(record: Record) -> dict[str, Any]:
         "process": value["bpmnProcessId"],
         "process_instance_key": value["processInstanceKey"],
         "element_id": value["elementId"],
-        "form_key": value["formKey"] if value["formKey"] > 0 else None,
         "state": "open",
         "assignee": value["assignee"] or None,
         "candidate_groups": value["candidateGroupsList"],

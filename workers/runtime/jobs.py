@@ -47,8 +47,6 @@ class Message:
     """An instance starts by it, and none waits for it."""
     starts_when_none_runs: bool = False
     """The running instance takes it; when none runs for its correlation key, one starts by it."""
-    correlates_only: frozenset[str] = frozenset()
-    """Payload fields used for correlation alone and not handed to the instance."""
 
 
 @dataclass(frozen=True, slots=True)

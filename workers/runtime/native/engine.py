@@ -8,7 +8,7 @@ from pathlib import Path
 
 from workers.runtime.errors import UserError
 from workers.runtime.native import loopback
-from workers.runtime.native.downloads import CAMUNDA, Artifact, Progress, fetch, require_space
+from workers.runtime.native.downloads import CAMUNDA, Progress, fetch, require_space
 from workers.runtime.native.locks import exclusive
 
 UNPACKED_BYTES = 325_000_000
@@ -69,9 +69,3 @@ def unpack(archive: Path, folder: Path, on_wait: Callable[[], None] | None = Non
         loopback.write_patch(top / "lib", top / "loopback.jar")
         top.rename(folder)
         unfinished.rmdir()
-
-
-def artifact_in_cache(cache: Path, artifact: Artifact = CAMUNDA) -> Path | None:
-    """The downloaded archive, when it is there."""
-    path = cache / artifact.file_name
-    return path if path.exists() else None

@@ -17,7 +17,6 @@ def upgrade() -> None:
         sa.Column("caller", sa.Text(), nullable=False),
         sa.Column("idempotency_key", sa.Text(), nullable=False),
         sa.Column("request_sha256", sa.LargeBinary(), nullable=False),
-        sa.Column("status", sa.BigInteger(), nullable=False),
         sa.Column("response", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("caller", "idempotency_key", name=op.f("pk_api_requests")),
@@ -165,7 +164,6 @@ def upgrade() -> None:
         sa.Column("process", sa.Text(), nullable=False),
         sa.Column("process_instance_key", sa.BigInteger(), nullable=False),
         sa.Column("element_id", sa.Text(), nullable=False),
-        sa.Column("form_key", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("assignee", sa.Text(), nullable=True),
         sa.Column("candidate_groups", postgresql.ARRAY(sa.Text()), nullable=False),
@@ -173,7 +171,6 @@ def upgrade() -> None:
         sa.Column("priority", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("answers", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_tasks")),
         schema="orderops",
     )
