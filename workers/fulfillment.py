@@ -6,7 +6,6 @@ What a job needs of the order it takes from the case file, as it was when it was
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,20 +15,21 @@ from workers.casefile.journal import Intent, Journal
 from workers.casefile.requests import CustomerRequests, RequestKind
 from workers.common import Effects, Question, Questions
 from workers.contracts.fulfillment import (
-    AddressCorrected,
+    ADDRESS_REQUEST_LASTS,
+    CHOICE_REQUEST_LASTS,
+    MESSAGES,
+    OUTCOMES,
     AddressRequest,
     Bought,
     ChoiceRequest,
     CorrectedAddress,
-    CustomerChoice,
     Errors,
-    Messages,
+    MarginOffer,
     OfferFacts,
     Offers,
-    OrderCancelled,
     OrderFacts,
-    OrderPaid,
     Stopped,
+    sentence_for,
 )
 from workers.ports.addresses import Addresses
 from workers.ports.currencies import describe
@@ -39,10 +39,8 @@ from workers.ports.shop import Shop
 from workers.ports.supplier import OutOfStockError, SupplierOrder, Suppliers
 from workers.ports.values import Money
 from workers.runtime.errors import BusinessOutcome, OutcomeUnknown
-from workers.runtime.jobs import Job, Message, Process
+from workers.runtime.jobs import Job, Process
 
-ADDRESS_REQUEST_LASTS = timedelta(days=7)  # as long as Boundary_AddressDeadline waits
-CHOICE_REQUEST_LASTS = timedelta(days=3)  # as long as Boundary_NoChoice waits
 RETURN_TAG = "orderops-return"
 
 
@@ -82,28 +80,20 @@ class Fulfillment:
         order = await self._cases.order(shopify_order_id)
         country = self._addresses.facts(order.shipping_address).country
         offers = await self._suppliers.get_offers(order.id, order.lines, country)
-        return Offers(
-            tuple(
-                OfferFacts(o.supplier, o.cost.minor, o.cost.currency, o.in_stock, o.lead_days, o.ships_to_country)
-                for o in offers
-            )
-        )
+        return Offers(tuple(OfferFacts.of(offer) for offer in offers))
 
     async def note_small_margin(
         self, shopify_order_id: str, supplier: str, cost: int, order_total: int, currency: str, explanation: str
-    ) -> None:
+    ) -> MarginOffer:
         """Write into the timeline what the lead decides on, before the task opens. Once per supplier and cost."""
         asked, total = describe(Money(cost, currency)), describe(Money(order_total, currency))
-        sentence = f"{explanation}: {supplier} asks {asked} of {total}, a lead decides"
-        facts = {
-            "supplier": supplier,
-            "cost": cost,
-            "order_total": order_total,
-            "currency": currency,
-            "reason": explanation,
-        }
+        offer = f"{supplier} asks {asked} of {total}"
+        amounts = {"cost": cost, "order_total": order_total, "currency": currency}
+        facts = {"supplier": supplier, "reason": explanation, **amounts}
+        sentence = f"{explanation}: {offer}, a lead decides"
         key = f"margin:{supplier}:{cost}"
         await self._cases.write(Entry(shopify_order_id, key, "margin_too_small", sentence, facts))
+        return MarginOffer(offer)
 
     async def place_supplier_order(
         self, shopify_order_id: str, supplier: str, agreed_cost: int, currency: str
@@ -129,10 +119,8 @@ class Fulfillment:
             bought = await self._journal.once(self._purchase(order.id, request, call))
         except BusinessOutcome:
             sentence = f"{supplier} had sold out when we ordered"
-            facts = {"supplier": supplier}
-            await self._cases.write(
-                Entry(order.id, f"sold_out:{supplier}", "supplier_out_of_stock", sentence, facts)
-            )
+            key, facts = f"sold_out:{supplier}", {"supplier": supplier}
+            await self._cases.write(Entry(order.id, key, "supplier_out_of_stock", sentence, facts))
             raise
         except OutcomeUnknown as error:
             raise BusinessOutcome(Errors.SUPPLIER_SILENT, f"no clear answer from {supplier}") from error
@@ -242,13 +230,8 @@ class Fulfillment:
     async def ask_refund_or_wait(self, shopify_order_id: str) -> ChoiceRequest:
         """Mail a link to the page with the two answers. Once per order."""
         order = await self._cases.order(shopify_order_id)
-        question = Question(
-            id=f"{order.id}-choice",
-            kind=RequestKind.REFUND_OR_WAIT,
-            template="fulfillment_ask_refund_or_wait",
-            facts={},
-            lasts=CHOICE_REQUEST_LASTS,
-        )
+        kind, template = RequestKind.REFUND_OR_WAIT, "fulfillment_ask_refund_or_wait"
+        question = Question(f"{order.id}-choice", kind, template, {}, CHOICE_REQUEST_LASTS)
         await self._questions.ask(question, order)
         return ChoiceRequest(question.id)
 
@@ -271,19 +254,6 @@ class Fulfillment:
         facts = {"supplier_order_id": supplier_order_id}
         entry = Entry(shopify_order_id, key, "marked_for_return", "Marked for return", facts)
         await self._effects.change(key, entry, lambda: self._shop.tag_order(shopify_order_id, RETURN_TAG))
-
-
-def sentence_for(problem: str) -> str:
-    """What to tell a customer about one problem code of the table fulfillment_address_check."""
-    kind, _, field = problem.partition("_")
-    sentence = {
-        "missing": "Please add the {}.",
-        "malformed": "The {} does not look right for this country.",
-        "mismatched": "The {} does not belong to the rest of the address.",
-        "po": "We cannot deliver to a PO box here. Please give a street address.",
-        "blocked": "We cannot deliver to this {}.",
-    }.get(kind, "Please check the address.")
-    return sentence.format(field)
 
 
 def _address_question(request_id: str, template: str, facts: Mapping[str, Any]) -> Question:
@@ -319,26 +289,7 @@ def registration(jobs: Fulfillment) -> Process:
             Job("fulfillment.save_address", jobs.save_address),
             Job("fulfillment.mark_for_return", jobs.mark_for_return),
         ),
-        messages=(
-            Message(Messages.ORDER_PAID, OrderPaid, "shopify_order_id", timedelta(hours=1), starts=True),
-            Message(
-                Messages.ORDER_CANCELLED,
-                OrderCancelled,
-                "shopify_order_id",
-                timedelta(days=1),
-                starts_when_none_runs=True,
-            ),
-            Message(Messages.ADDRESS_CORRECTED, AddressCorrected, "address_request", timedelta(days=7)),
-            Message(Messages.CUSTOMER_CHOICE, CustomerChoice, "choice_request", timedelta(days=3)),
-        ),
+        messages=MESSAGES,
         errors=Errors,
-        outcomes={
-            "Event_OrderSupplied": "supplied",
-            "Event_OrderAlreadyStopped": "cancelled",
-            "Event_OrderStopped": "cancelled",
-            "Event_OrderMarkedForReturn": "marked_for_return",
-            "Event_LateOrderStopped": "cancelled",
-            "Event_LateMarkedForReturn": "marked_for_return",
-            "Event_RefundRequested": "refund_requested",
-        },
+        outcomes=OUTCOMES,
     )

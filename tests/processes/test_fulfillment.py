@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes.samples import ADDRESS
 from tests.processes.bench import Bench
-from workers.contracts.fulfillment import OfferFacts
+from workers.contracts.fulfillment import MarginOffer, OfferFacts
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.supplier import Offer
@@ -103,6 +103,19 @@ class TestNoteSmallMargin:
             "currency": "EUR",
             "reason": "The margin is below 15 %",
         }
+
+    @pytest.mark.parametrize(
+        ("currency", "offer"),
+        [
+            ("EUR", "cj asks 54.00 EUR of 60.00 EUR"),
+            ("JPY", "cj asks 5400 JPY of 6000 JPY"),
+            ("XAF", "cj asks 5400 XAF of 6000 XAF"),
+            ("KWD", "cj asks 5.400 KWD of 6.000 KWD"),
+        ],
+    )
+    async def test_the_form_gets_the_offer_in_words(self, bench: Bench, currency: str, offer: str) -> None:
+        noted = await bench.jobs.note_small_margin(bench.id, "cj", 5_400, 6_000, currency, "Too little")
+        assert noted == MarginOffer(offer)
 
     async def test_each_choice_is_noted(self, bench: Bench) -> None:
         """A lead is asked again when the supplier that was to deliver sold out, or asks for more after a wait."""

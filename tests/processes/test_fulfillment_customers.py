@@ -7,8 +7,7 @@ import pytest
 from lxml import etree
 
 from tests.processes.bench import Bench
-from workers.contracts.fulfillment import CorrectedAddress
-from workers.fulfillment import sentence_for
+from workers.contracts.fulfillment import CorrectedAddress, sentence_for
 from workers.runtime.errors import NeedsHuman
 from workers.runtime.model import DMN
 from workers.runtime.resources import models_dir

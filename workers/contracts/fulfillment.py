@@ -1,17 +1,22 @@
-"""What fulfillment and its diagram say to each other: errors, messages with their variables, results of jobs.
+"""What fulfillment and its diagram say to each other: errors, messages with their variables, results, outcomes.
 
 Amounts are integer minor units of the order's currency.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
 from workers.ports.addresses import AddressFacts
-from workers.runtime.jobs import MessagePayload
+from workers.ports.supplier import Offer
+from workers.runtime.jobs import Message, MessagePayload
+
+ADDRESS_REQUEST_LASTS = timedelta(days=7)  # as long as Boundary_AddressDeadline waits
+CHOICE_REQUEST_LASTS = timedelta(days=3)  # as long as Boundary_NoChoice waits
 
 
 class Errors(StrEnum):
@@ -74,6 +79,27 @@ class CustomerChoice(MessagePayload):
     choice: Literal["refund", "wait"]
 
 
+MESSAGES = (
+    Message(Messages.ORDER_PAID, OrderPaid, "shopify_order_id", timedelta(hours=1), starts=True),
+    Message(
+        Messages.ORDER_CANCELLED, OrderCancelled, "shopify_order_id", timedelta(days=1), starts_when_none_runs=True
+    ),
+    Message(Messages.ADDRESS_CORRECTED, AddressCorrected, "address_request", ADDRESS_REQUEST_LASTS),
+    Message(Messages.CUSTOMER_CHOICE, CustomerChoice, "choice_request", CHOICE_REQUEST_LASTS),
+)
+
+OUTCOMES = {
+    "Event_OrderSupplied": "supplied",
+    "Event_OrderAlreadyStopped": "cancelled",
+    "Event_OrderStopped": "cancelled",
+    "Event_OrderMarkedForReturn": "marked_for_return",
+    "Event_LateOrderStopped": "cancelled",
+    "Event_LateMarkedForReturn": "marked_for_return",
+    "Event_RefundRequested": "refund_requested",
+}
+"""How a case ended that reached this end event."""
+
+
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
     """What the gateways and tables ask about an order; amounts in minor units."""
@@ -96,12 +122,27 @@ class OfferFacts:
     lead_days: int
     ships_to_country: bool
 
+    @classmethod
+    def of(cls, offer: Offer) -> "OfferFacts":
+        """What the table may choose by."""
+        cost = offer.cost
+        return cls(
+            offer.supplier, cost.minor, cost.currency, offer.in_stock, offer.lead_days, offer.ships_to_country
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Offers:
     """All offers, for the table to choose from."""
 
     offers: tuple[OfferFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MarginOffer:
+    """What a lead decides on, in words, as the form shows it."""
+
+    offer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +175,16 @@ class ChoiceRequest:
     """The open question."""
 
     choice_request: str
+
+
+def sentence_for(problem: str) -> str:
+    """What to tell a customer about one problem code of the table fulfillment_address_check."""
+    kind, _, field = problem.partition("_")
+    sentence = {
+        "missing": "Please add the {}.",
+        "malformed": "The {} does not look right for this country.",
+        "mismatched": "The {} does not belong to the rest of the address.",
+        "po": "We cannot deliver to a PO box here. Please give a street address.",
+        "blocked": "We cannot deliver to this {}.",
+    }.get(kind, "Please check the address.")
+    return sentence.format(field)
