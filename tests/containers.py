@@ -49,7 +49,6 @@ class Containers:
             "ORDEROPS_DATABASE_URL": self.database_url,
             "ORDEROPS_ZEEBE_GRPC": self.grpc_address,
             "ORDEROPS_ZEEBE_REST": self.rest_url,
-            "ORDEROPS_ZEEBE_MANAGEMENT": self.management_url,
             "ORDEROPS_API_HOST": self.api_host,
             "ORDEROPS_API_PORT": str(self.records_port),
             "ORDEROPS_PUBLIC_URL": self.api_url,

@@ -28,8 +28,6 @@ class Settings(BaseSettings):
     """host:port of the gateway's gRPC side."""
     zeebe_rest: str = "http://127.0.0.1:8080"
     """Address of the gateway's REST side (user tasks)."""
-    zeebe_management: str = "http://127.0.0.1:9600"
-    """Management address of the first broker (health, and the clock when it is controlled)."""
     api_host: str = "127.0.0.1"
     """Interface the api listens on."""
     api_port: int = Field(8000, ge=1, le=65535)
@@ -46,8 +44,6 @@ class Settings(BaseSettings):
     """User name the engine's exporter logs in with."""
     records_password: SecretStr
     """Password the engine's exporter logs in with."""
-    data: Path = Path("../shared/data")
-    """Folder with real orders to try and test on."""
     ready_file: Path | None = None
     """A worker makes this file once the engine has answered for every job type; its starter waits for that."""
     log_format: str = Field("console", pattern="^(console|json)$")
