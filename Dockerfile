@@ -1,5 +1,5 @@
 # Api, workers, migration and deployment: one image, the command says which.
-FROM python:3.13-slim-bookworm AS build
+FROM python:3.13.18-slim-bookworm AS build
 COPY requirements.lock /tmp/requirements.lock
 # Java, the embedded PostgreSQL and Maven coordinates are for stacks without containers; here they are not needed.
 RUN python -m venv /venv \
@@ -8,7 +8,7 @@ RUN python -m venv /venv \
     && printf '#!/venv/bin/python\nfrom workers.runtime.cli import main\n\nmain()\n' > /venv/bin/orderops \
     && chmod 755 /venv/bin/orderops
 
-FROM python:3.13-slim-bookworm
+FROM python:3.13.18-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin orderops
 COPY --from=build /venv /venv
 COPY bpmn /app/bpmn

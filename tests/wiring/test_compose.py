@@ -162,6 +162,12 @@ def test_camunda_is_given_every_variable_its_configuration_asks_for(compose: Com
     assert asked_for <= set(compose["services"]["camunda"]["environment"])
 
 
+def test_the_image_is_built_on_a_python_pinned_to_its_patch_version() -> None:
+    bases = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert len(set(bases)) == 1
+    assert re.fullmatch(r"python:\d+\.\d+\.\d+-slim-\w+", bases[0])
+
+
 def test_the_image_has_what_the_dockerfile_copies_and_no_root() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     copied = re.findall(r"^COPY (?!--from)(\S+)", dockerfile, re.MULTILINE)
