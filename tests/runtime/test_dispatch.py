@@ -10,6 +10,8 @@ from typing import Any
 
 import grpc
 import pytest
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog.testing import capture_logs
 
 from tests.fakes.job_gateway import Completed, Failed, FakeJobGateway, Thrown, make_job
@@ -188,6 +190,23 @@ class TestOutcomes:
         told = await run(raising(EffectInProgress("k")), shopify_order_id="1")
         assert isinstance(told, Failed)
         assert told.retries == 3
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OperationalError(f"SELECT '{SECRET}'", None, ConnectionRefusedError()),
+            InterfaceError(f"SELECT '{SECRET}'", None, ConnectionResetError()),
+            PoolTimeoutError(SECRET),
+        ],
+    )
+    async def test_while_the_database_is_away_jobs_wait_and_burn_no_retry(self, error: Exception) -> None:
+        with capture_logs() as lines:
+            told = await run(raising(error), shopify_order_id="1")
+        assert isinstance(told, Failed)
+        assert (told.retries, told.message) == (3, "The database is away.")
+        assert 500 <= told.back_off_ms <= 1_000
+        assert [line["event"] for line in lines] == ["job.failed"]
+        assert SECRET not in str(lines)
 
     async def test_a_human_is_asked_at_once(self) -> None:
         told = await run(raising(NeedsHuman("Order 1 does not exist in the shop.")), shopify_order_id="1")

@@ -8,9 +8,10 @@ from enum import StrEnum
 
 import grpc
 
+from workers.casefile.db import DATABASE_AWAY
 from workers.runtime.calls import ATTEMPT_SECONDS, ask_again, worth_retrying
 from workers.runtime.encoding import UnencodableError, encode
-from workers.runtime.errors import BusinessOutcome, NeedsHuman, Retryable
+from workers.runtime.errors import BusinessOutcome, JobError, NeedsHuman, Retryable
 from workers.runtime.gateway import JobGateway
 
 FIRST_WAIT = 1.0
@@ -18,6 +19,8 @@ WAIT_FACTOR = 3
 LONGEST_WAIT = 300.0
 LONGEST_MESSAGE = 2_000
 SHORTEST_PATIENCE = 1.0
+FORESEEN = (JobError, *DATABASE_AWAY)
+"""What a handler may raise without being broken: its summary line says enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def answer_to(error: Exception, retries: int, failures_before: int, trace: str) 
         case Retryable():
             left = max(retries - 1, 0) if error.burns_retry else retries
             return Fail(_short(str(error)), left, _back_off(failures_before, error.retry_after))
+        case _ if isinstance(error, DATABASE_AWAY):
+            return Fail("The database is away.", retries, _back_off(failures_before, None))
     return Fail(f"{type(error).__name__} (trace {trace})", max(retries - 1, 0), _back_off(failures_before, None))
 
 

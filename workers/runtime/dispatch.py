@@ -10,6 +10,7 @@ import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
 from workers.runtime.answers import (
+    FORESEEN,
     Answer,
     Complete,
     Delivery,
@@ -22,7 +23,6 @@ from workers.runtime.answers import (
 )
 from workers.runtime.arguments import ORDER, Arguments
 from workers.runtime.context import JobContext, enter_job
-from workers.runtime.errors import JobError
 from workers.runtime.gateway import JobGateway
 from workers.runtime.jobs import Job
 from workers.runtime.lease import Lease
@@ -108,7 +108,7 @@ class Dispatcher:
         return completed(result)
 
     def _failed(self, error: Exception, raw: ActivatedJob, context: JobContext) -> Answer:
-        if not isinstance(error, JobError):
+        if not isinstance(error, FORESEEN):
             log.error("job.crashed", error=type(error).__name__, places=places(error))
         return answer_to(error, raw.retries, self._failures.count(raw.key), context.trace)
 
