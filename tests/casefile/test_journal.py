@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,7 @@ from sqlalchemy import select
 
 from workers.casefile.cases import Entry, write_entry
 from workers.casefile.db import Database
-from workers.casefile.journal import Intent, Journal
+from workers.casefile.journal import SETTLING, Intent, Journal
 from workers.casefile.models import Effect, EffectState, TimelineEntry
 from workers.runtime.errors import (
     BusinessOutcome,
@@ -169,6 +170,17 @@ async def test_after_a_refusal_the_effect_may_be_asked_of_another(buyer: Buyer, 
     assert buyer.provider.asked == []
 
 
+async def test_a_conflict_at_the_provider_is_not_taken_for_nothing_done(buyer: Buyer) -> None:
+    """It has something under our key, so the next attempt has to ask what."""
+    buyer.provider.before = EffectConflict("another order under our reference")
+    with pytest.raises(EffectConflict):
+        await buyer.buy()
+    assert await buyer.state() == EffectState.UNKNOWN
+    buyer.provider.books.append(Purchase("po-0", "cj"))
+    stopped = await buyer.journal.stop(buyer.intent())
+    assert stopped == Purchase("po-0", "cj")
+
+
 async def test_an_unknown_outcome_at_one_supplier_is_asked_there_before_another_is_tried(buyer: Buyer) -> None:
     buyer.provider.after = OutcomeUnknown("time-out")
     with pytest.raises(OutcomeUnknown):
@@ -215,6 +227,45 @@ async def test_stopping_while_a_worker_is_at_it_waits(buyer: Buyer) -> None:
         await buyer.journal.stop(buyer.intent())
     bought = await buying
     assert await buyer.journal.stop(buyer.intent()) == bought
+
+
+@pytest.mark.parametrize(
+    ("trouble", "state"),
+    [(asyncio.CancelledError(), EffectState.INTENDED), (OutcomeUnknown("time-out"), EffectState.UNKNOWN)],
+)
+async def test_what_the_provider_may_still_execute_is_not_stopped(
+    buyer: Buyer, trouble: BaseException, state: EffectState
+) -> None:
+    """The request left, the provider does not know the order yet, and then it executes."""
+    buyer.provider.before = trouble  # type: ignore[assignment]
+    with pytest.raises(type(trouble)):
+        await buyer.buy()
+    with pytest.raises(EffectInProgress) as waits:
+        await buyer.journal.stop(buyer.intent())
+    assert waits.value.retry_after is not None
+    assert timedelta(seconds=20) < waits.value.retry_after <= SETTLING
+    assert await buyer.state() == state
+    bought = Purchase("po-1", "cj")
+    buyer.provider.books.append(bought)
+    assert await buyer.journal.stop(buyer.intent()) == bought
+    assert await buyer.entries() == 1
+
+
+async def test_what_the_provider_can_no_longer_execute_is_stopped(buyer: Buyer) -> None:
+    buyer.journal = Journal(buyer.database, settling=timedelta(milliseconds=1))
+    buyer.provider.before = OutcomeUnknown("time-out")
+    with pytest.raises(OutcomeUnknown):
+        await buyer.buy()
+    assert await buyer.journal.stop(buyer.intent()) is None
+    assert await buyer.state() == EffectState.STOPPED
+
+
+async def test_what_the_provider_refused_is_stopped_at_once(buyer: Buyer) -> None:
+    buyer.provider.before = Unavailable("503")
+    with pytest.raises(Unavailable):
+        await buyer.buy()
+    assert await buyer.journal.stop(buyer.intent()) is None
+    assert await buyer.state() == EffectState.STOPPED
 
 
 async def test_settling_asks_and_changes_nothing(buyer: Buyer) -> None:

@@ -1,7 +1,7 @@
 """The jobs of fulfillment on ports in memory, with the real journal and case file."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from time import time
 from typing import Any
@@ -13,7 +13,7 @@ from tests.fakes.samples import ADDRESS, LINES
 from workers.adapters.address_facts import PostalAddresses
 from workers.casefile.cases import Cases
 from workers.casefile.db import Database
-from workers.casefile.journal import Journal
+from workers.casefile.journal import SETTLING, Journal
 from workers.casefile.models import CustomerRequest
 from workers.casefile.requests import CustomerRequests, RequestState, state_of
 from workers.common import Effects, Questions
@@ -29,7 +29,9 @@ _numbers = count(int(time() * 1000))
 class Bench:
     """One order in the shop, and everything that its jobs touch."""
 
-    def __init__(self, database: Database, suppliers: FakeSuppliers | None = None) -> None:
+    def __init__(
+        self, database: Database, suppliers: FakeSuppliers | None = None, settling: timedelta = SETTLING
+    ) -> None:
         self.order = _an_order()
         self.id = self.order.id
         self.shop = FakeShop(self.order)
@@ -40,7 +42,7 @@ class Bench:
         self.cases = Cases(database)
         self.requests = CustomerRequests(database)
         self.links = Links(SecretStr("secret of the links"), "http://shop.example")
-        journal = Journal(database)
+        journal = Journal(database, settling)
         effects = Effects(journal, self.mailer, self.events, self.ledger)
         self.jobs = Fulfillment(
             shop=self.shop,

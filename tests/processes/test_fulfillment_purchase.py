@@ -210,12 +210,23 @@ class TestStopSupplierOrder:
         assert stopped == Stopped(bought=True, supplier_order_id="cj-1", cost=COST)
         assert await bench.timeline() == ["Ordered from cj as cj-1"]
 
-    async def test_when_the_order_was_lost_it_asks_and_stops_it(self, bench: Bench) -> None:
+    async def test_when_the_order_was_lost_and_can_no_longer_arrive_it_is_stopped(
+        self, database: Database
+    ) -> None:
+        bench = Bench(database, settling=timedelta(0))
+        await bench.jobs.get_order(bench.id)
         bench.suppliers.refuse("place_order", RuntimeError("connection reset"))
         await cannot_buy(bench, Errors.SUPPLIER_SILENT)
         assert await bench.jobs.stop_supplier_order(bench.id) == NOT_BOUGHT
         with pytest.raises(EffectStopped):
             await buy(bench)
+
+    async def test_while_the_supplier_may_still_execute_the_order_it_is_not_stopped(self, bench: Bench) -> None:
+        bench.suppliers.refuse("place_order", RuntimeError("connection reset"))
+        await cannot_buy(bench, Errors.SUPPLIER_SILENT)
+        with pytest.raises(EffectInProgress):
+            await bench.jobs.stop_supplier_order(bench.id)
+        assert (await buy(bench)).supplier_order_id
 
     async def test_while_the_supplier_cannot_be_asked_it_does_not_guess(self, bench: Bench) -> None:
         bench.suppliers.lose_answer("place_order")

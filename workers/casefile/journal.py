@@ -11,6 +11,7 @@ at one effect together; it dies with its connection, so a killed worker blocks n
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
@@ -31,7 +32,14 @@ from workers.runtime.errors import (
 )
 
 NOTHING_HAPPENED = (BusinessOutcome, NeedsHuman, Unavailable)
-"""Raised by an adapter when the provider surely did nothing."""
+"""Raised by an adapter when the provider surely did nothing; an EffectConflict is none of these."""
+
+SETTLING = timedelta(seconds=30)
+"""How long after its intent an effect may still begin to exist at a provider that does not know it yet.
+
+Adapters wait at most 2 s for an answer; the rest is for a provider that works on after we gave up. An adapter that
+waits longer than 10 s needs a longer time here.
+"""
 
 
 Result = TypeVar("Result")
@@ -59,8 +67,9 @@ class Intent(Generic[Result]):
 class Journal:
     """Runs effects once per key."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, settling: timedelta = SETTLING) -> None:
         self._database = database
+        self._settling = settling
 
     async def once(self, intent: Intent[Result]) -> Result:
         """Make the effect happen unless it has, and return its result either way.
@@ -68,6 +77,10 @@ class Journal:
         Raises what `call` raises; EffectInProgress while another worker is at it; EffectConflict when it was done
         with another request; EffectStopped when it was stopped; OutcomeUnknown when it may have happened and the
         provider has to be asked on the next attempt.
+
+        A provider that does not know the effect is called again at once, even if an earlier call may still be at
+        work there: both carry our key, and it executes one of them. Another provider knows nothing of that key:
+        whoever names another in the request does so only after the first has refused.
         """
         async with self._alone(intent.key) as connection:
             effect = await _record(connection, intent, EffectState.INTENDED)
@@ -93,7 +106,9 @@ class Journal:
     async def stop(self, intent: Intent[Result]) -> Result | None:
         """Keep the effect from ever happening; if it has happened, return its result instead.
 
-        The intent's request does not matter. Idempotent. Raises EffectInProgress while a worker is at it.
+        The intent's request does not matter. Idempotent. Raises EffectInProgress while a worker is at it, and
+        while the provider may still execute a request whose worker was killed or lost its lock: nothing that
+        was stopped may be executed afterwards.
         """
         async with self._alone(intent.key) as connection:
             effect = await _record(connection, intent, EffectState.STOPPED)
@@ -101,9 +116,19 @@ class Journal:
                 return None
             known = await _settle(connection, intent, effect)
             if known is None:
+                if effect.state != EffectState.NOT_EXECUTED:
+                    await self._let_settle(connection, intent.key)
                 await _mark(connection, intent.key, EffectState.STOPPED)
                 await connection.commit()
             return known
+
+    async def _let_settle(self, connection: AsyncConnection, key: str) -> None:
+        """Raise EffectInProgress while the provider may still execute the effect, by the database's clock."""
+        times = select(Effect.intended_at, func.clock_timestamp()).where(Effect.key == key)
+        intended_at, now = (await connection.execute(times)).one()
+        wait = intended_at + self._settling - now
+        if wait > timedelta(0):
+            raise EffectInProgress(key, retry_after=wait)
 
     @asynccontextmanager
     async def _alone(self, key: str) -> AsyncIterator[AsyncConnection]:
@@ -178,7 +203,7 @@ async def _intend_again(connection: AsyncConnection, intent: Intent[Any]) -> Non
             state=EffectState.INTENDED,
             request=dict(intent.request),
             attempts=Effect.attempts + 1,
-            intended_at=func.now(),
+            intended_at=text("clock_timestamp()"),  # asking the provider may have taken a while
             settled_at=None,
         )
     )
@@ -188,6 +213,10 @@ async def _intend_again(connection: AsyncConnection, intent: Intent[Any]) -> Non
 async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Result:
     try:
         result = await intent.call()
+    except EffectConflict:  # the provider has something under our key: to be asked about before anything else
+        await _mark(connection, intent.key, EffectState.UNKNOWN)
+        await connection.commit()
+        raise
     except NOTHING_HAPPENED:
         await _mark(connection, intent.key, EffectState.NOT_EXECUTED)
         await connection.commit()

@@ -13,7 +13,7 @@
         │   ├── Unavailable       surely not executed (refused, 503); a retry is harmless
         │   │   └── RateLimited       the same, with the earliest time to call again
         │   ├── OutcomeUnknown    perhaps executed: to be settled by asking, never by trying blindly again
-        │   └── EffectInProgress  another worker is at this very effect now
+        │   └── EffectInProgress  another worker or the provider may be at this very effect now
         └── NeedsHuman        no retry helps: an incident at once, with a sentence an operator can act on
             ├── EffectConflict    an effect's key was used before for something else
             └── EffectStopped     the effect was stopped before it happened
@@ -102,12 +102,10 @@ class OutcomeUnknown(Retryable):
 
 
 class EffectInProgress(Retryable):
-    """Another worker holds this effect at the moment; it will be found done, or settled, later."""
+    """Another worker or the provider may be at this effect now; it will be found done, or settled, later."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__(
-            f"effect {key} is in progress elsewhere", retry_after=timedelta(seconds=2), burns_retry=False
-        )
+    def __init__(self, key: str, retry_after: timedelta = timedelta(seconds=2)) -> None:
+        super().__init__(f"effect {key} is in progress elsewhere", retry_after=retry_after, burns_retry=False)
 
 
 class NeedsHuman(JobError):
