@@ -3,8 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -37,6 +37,8 @@ console = Console(highlight=False)
 STALLED_SECONDS = 90
 """Without any progress for so long, what is open counts as left open."""
 _DAY_MS = 86_400_000
+_MARKER = "demo"
+"""File in the folder of an instance that a demo made, and may delete."""
 
 
 def register(app: typer.Typer) -> None:
@@ -69,8 +71,7 @@ def demo(  # noqa: PLR0913, PLR0917  # one parameter per option
     rates = Rates(duplicates, out_of_stock, bad_addresses, supplier_errors)
     plan = _plan(orders, limit, rates)
     config = StackConfig(instance=instance, base_port=base_port, controlled_clock=True)
-    stop_instance(config)
-    delete_instance(config)
+    start_afresh(config)
     prepare_with_progress(config)
     with _stack(config, keep=keep) as environment:
         judged = asyncio.run(_run(plan, environment, rate, began))
@@ -84,6 +85,20 @@ def demo(  # noqa: PLR0913, PLR0917  # one parameter per option
         console.print(f"[red]{len(judged.complaints)} complaints: the demo failed.[/]")
         raise typer.Exit(1)
     console.print(f"Every order ended where it should. Figures: {verdict.REPORT}")
+
+
+def start_afresh(config: StackConfig) -> None:
+    """Stop and delete what an earlier demo left. Raises UserError when the instance was not made by a demo."""
+    marker = config.state_dir / _MARKER
+    if config.state_dir.exists() and not marker.exists():
+        raise UserError(
+            f"Instance {config.instance} was not made by a demo, and a demo deletes all data of its instance.",
+            hint=f"Use another --instance, or `orderops down --delete --instance {config.instance}` first.",
+        )
+    stop_instance(config)
+    delete_instance(config)
+    marker.parent.mkdir(parents=True)
+    marker.touch()
 
 
 def _began() -> datetime:
@@ -136,18 +151,41 @@ async def _run(plan: Plan, environment: dict[str, str], rate: float, began: date
         await set_up(world, plan)
         feed = Feed(http, environment["ORDEROPS_SHOPIFY_SECRETS"].split(",")[0], rate)
         people = People(http, world, environment["ORDEROPS_API_TOKENS"].split(",")[0], plan.by_case, feed)
-        answering = asyncio.create_task(people.run())
-        feeding = asyncio.create_task(feed.run(plan))
-        try:
-            await _watch(plan, database, feed, people, environment["ORDEROPS_ZEEBE_MANAGEMENT"])
-            await feeding
-        finally:
-            answering.cancel()
-            with suppress(asyncio.CancelledError):
-                await answering
+        watching = _watch(plan, database, feed, people, environment["ORDEROPS_ZEEBE_MANAGEMENT"])
+        await alongside(watching, feed.run(plan), people.run())
         judged = verdict.judge(plan, await books.read(database, world, plan), feed, people.answered, began)
     await database.close()
     return judged
+
+
+async def alongside(
+    watching: Coroutine[None, None, None],
+    feeding: Coroutine[None, None, None],
+    answering: Coroutine[None, None, None],
+) -> None:
+    """Watch until all is done; raises UserError at once when webhooks or answers stop with an error."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            answers = group.create_task(_or_say("Customers and agents stopped answering", answering))
+            feed = group.create_task(_or_say("The webhooks stopped", feeding))
+            await watching
+            await feed
+            answers.cancel()
+    except ExceptionGroup as broken:
+        raise broken.exceptions[0] from None
+
+
+async def _or_say(what: str, work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except Exception as error:
+        cause: BaseException = error
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        raise UserError(
+            f"{what}: {type(cause).__name__}: {cause}".splitlines()[0],
+            hint="Start the demo again; with --keep its logs stay for `orderops logs`.",
+        ) from error
 
 
 async def _watch(plan: Plan, database: Database, feed: Feed, people: People, management: str) -> None:

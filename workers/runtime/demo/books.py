@@ -1,7 +1,7 @@
 """What became of a demo's orders: read from the case file and from the outside world's own books."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import quantiles
@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, select
 
-from workers.adapters.mock_world import EventRow, MockWorld, PostingRow, SupplierOrderRow
+from workers.adapters.mock_behaviour import Kind
+from workers.adapters.mock_world import BehaviourRow, EventRow, MockWorld, PostingRow, SupplierOrderRow
 from workers.casefile.db import Database
 from workers.casefile.models import Case, InboxRow, Incident, TimelineEntry
 from workers.runtime.demo.plan import Plan
@@ -36,18 +37,20 @@ class Books:
     bought: Mapping[str, Sequence[SupplierOrderRow]]
     booked: Mapping[str, Sequence[PostingRow]]
     incidents: Sequence[Incident]
-    late_sold_out: frozenset[str]
+    sold_out: Mapping[str, Set[str]]
+    """Suppliers that had nothing for an order: at its offers, as set up and struck, or at ordering."""
     received_at: Mapping[str, datetime]
     supplied_at: Mapping[str, datetime]
 
-    def ledger_difference(self) -> int:
-        """Minor units by which ledger and suppliers' books differ, over all currencies."""
-        spent: Counter[str] = Counter()
-        for order in (order for orders in self.bought.values() for order in orders):
-            spent[order.currency] += order.cost_minor
-        for posting in (posting for postings in self.booked.values() for posting in postings):
-            spent[posting.currency] -= posting.amount_minor
-        return sum(abs(difference) for difference in spent.values())
+    def ledger_differences(self) -> dict[str, int]:
+        """Every order that is not booked exactly as bought → by how many minor units, over its currencies."""
+        differences = {}
+        for case_id in sorted({*self.bought, *self.booked}):
+            costs = [(order.currency, order.cost_minor) for order in self.bought.get(case_id, ())]
+            postings = [(posting.currency, posting.amount_minor) for posting in self.booked.get(case_id, ())]
+            if sorted(costs) != sorted(postings):
+                differences[case_id] = _difference(costs, postings)
+        return differences
 
     def seconds_to_supply(self) -> list[float]:
         """From the webhook's arrival to the announced supplier order, sorted."""
@@ -98,10 +101,10 @@ async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
             Incident.process_instance_key.in_(keys), Incident.resolved_at.is_(None)
         )
         incidents = (await session.scalars(unresolved)).all()
-        entries = select(TimelineEntry.case_id).where(
+        entries = select(TimelineEntry).where(
             TimelineEntry.case_id == any_(ids), TimelineEntry.kind == "supplier_out_of_stock"
         )
-        late = frozenset((await session.scalars(entries)).all())
+        late = [(entry.case_id, entry.facts["supplier"]) for entry in await session.scalars(entries)]
         arrivals = select(InboxRow.correlation_key, InboxRow.received_at).where(
             InboxRow.message_name == "order_paid", InboxRow.correlation_key == any_(ids)
         )
@@ -119,10 +122,34 @@ async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
         bought=_grouped((references[order.reference], order) for order in bought),
         booked=_grouped((posting.order_id, posting) for posting in booked),
         incidents=incidents,
-        late_sold_out=late,
+        sold_out={
+            case_id: set(names) for case_id, names in _grouped([*late, *await _struck(world, plan)]).items()
+        },
         received_at=received,
         supplied_at={case_id: at for case_id, at in supplied.items() if case_id in plan.by_case},
     )
+
+
+async def _struck(world: MockWorld, plan: Plan) -> list[tuple[str, str]]:
+    """Case and supplier of each offer that was sold out as `world.set_up` arranged it."""
+    used_up = select(BehaviourRow).where(
+        BehaviourRow.operation == "supplier.get_offers",
+        BehaviourRow.kind == Kind.OUT_OF_STOCK,
+        BehaviourRow.remaining == 0,
+        func.cardinality(BehaviourRow.targets) == 2,
+    )
+    cases = plan.by_case
+    pairs = [(row.targets[0], row.targets[1]) for row in await world.rows(used_up)]
+    return [(case_id, supplier) for case_id, supplier in pairs if case_id in cases]
+
+
+def _difference(costs: Iterable[tuple[str, int]], postings: Iterable[tuple[str, int]]) -> int:
+    left: Counter[str] = Counter()
+    for currency, minor in costs:
+        left[currency] += minor
+    for currency, minor in postings:
+        left[currency] -= minor
+    return sum(abs(minor) for minor in left.values())
 
 
 def _grouped(pairs: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:

@@ -46,10 +46,11 @@ class Feed:
             again = str(uuid.uuid4()) if planned.fresh_delivery_id else delivery_id
             await self._deliver(planned, "orders-paid", again)
 
-    async def cancel(self, planned: Planned) -> None:
-        """Tell that the customer cancelled, as the shop's webhook does."""
+    async def cancel(self, planned: Planned) -> bool:
+        """Tell that the customer cancelled, as the shop's webhook does; whether that was taken."""
         body = {**planned.order, "cancelled_at": "2026-01-01T00:00:00Z", "cancel_reason": "customer"}
-        await self._send("orders-cancelled", orjson.dumps(body), str(uuid.uuid4()))
+        answer = await self._send("orders-cancelled", orjson.dumps(body), str(uuid.uuid4()))
+        return answer is not None and answer.is_success
 
     async def _deliver(self, planned: Planned, topic: str, delivery_id: str) -> None:
         answer = await self._send(topic, orjson.dumps(planned.order), delivery_id)

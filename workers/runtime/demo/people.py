@@ -1,14 +1,16 @@
 """Customers who read their mail and answer on the pages, and agents who complete their tasks through the api."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import all_, any_, select
 
 from workers.adapters.mock_world import MailRow, MockWorld
 from workers.adapters.shopify_orders import to_address
+from workers.runtime.demo.books import array_of
 from workers.runtime.demo.feed import Feed
 from workers.runtime.demo.plan import Json, Planned, Trouble
 
@@ -23,6 +25,8 @@ _FALLBACK = {
 }
 """Where an order goes whose own address can never be right."""
 _LOOK_EVERY_SECONDS = 0.5
+_ASK_FOR_ADDRESS = "fulfillment_ask_for_address"
+_ASK_REFUND_OR_WAIT = "fulfillment_ask_refund_or_wait"
 
 
 @dataclass
@@ -38,52 +42,69 @@ class People:
     """Case id → what people answered."""
     waited: set[str] = field(default_factory=set)
     """Cases for which a day has passed since."""
-    _read: int = 0
-    _asked: dict[str, int] = field(default_factory=dict)
+    _dealt_with: set[str] = field(default_factory=set)
+    """Keys of the mails that need no answer any more."""
+    _given: set[str] = field(default_factory=set)
+    """Cases whose right address was given already."""
 
     async def run(self) -> None:
         """Look for mails and tasks, and answer them."""
         while True:
-            try:
-                await self._read_mails()
-                await self._do_tasks()
-            except httpx.TransportError:
-                pass  # the api is away for a moment; people try again
+            await self.look_once()
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
+    async def look_once(self) -> None:
+        """Answer what is there; what the api cannot take at the moment is left for the next look."""
+        with suppress(httpx.HTTPError):
+            await self._read_mails()
+        with suppress(httpx.HTTPError):
+            await self._do_tasks()
+
     async def _read_mails(self) -> None:
-        new = select(MailRow).where(MailRow.number > self._read).order_by(MailRow.number)
-        for mail in await self.world.rows(new):
-            self._read = mail.number
-            if mail.order_id not in self.plan:
-                continue
-            if mail.template == "fulfillment_ask_for_address":
-                await self._answer_address(self.plan[mail.order_id], mail.links[0])
-            elif mail.template == "fulfillment_ask_refund_or_wait":
-                await self._choose(self.plan[mail.order_id], mail.links[0])
+        new = select(MailRow).where(
+            MailRow.template.in_((_ASK_FOR_ADDRESS, _ASK_REFUND_OR_WAIT)),
+            MailRow.order_id == any_(array_of(self.plan)),
+            MailRow.key != all_(array_of(self._dealt_with)),
+        )
+        for mail in await self.world.rows(new.order_by(MailRow.number)):
+            with suppress(httpx.HTTPError):
+                if await self._answer(mail):
+                    self._dealt_with.add(mail.key)
 
-    async def _answer_address(self, planned: Planned, link: str) -> None:
+    async def _answer(self, mail: MailRow) -> bool:
+        """Do as the customer would; whether the mail is dealt with."""
+        planned, link = self.plan[mail.order_id], mail.links[0]
+        if mail.template == _ASK_REFUND_OR_WAIT:
+            choice = "wait" if Trouble.NONE_LEFT_WAIT in planned.troubles else "refund"
+            return await self._submit(planned, link, {"choice": choice}, f"chose {choice}")
         if Trouble.CANCELLED in planned.troubles:
-            await self.feed.cancel(planned)
+            return await self._cancel(planned)
+        if Trouble.BAD_ADDRESS_AGENT in planned.troubles:
+            return True  # this customer never answers, an agent will
+        return await self._submit(planned, link, self._address(planned), "address corrected")
+
+    async def _cancel(self, planned: Planned) -> bool:
+        cancelled = await self.feed.cancel(planned)
+        if cancelled:
             self._note(planned, "cancelled")
-        elif Trouble.BAD_ADDRESS_AGENT not in planned.troubles:
-            await self._submit(planned, link, self._address(planned), "address corrected")
+        return cancelled
 
-    async def _choose(self, planned: Planned, link: str) -> None:
-        choice = "wait" if Trouble.NONE_LEFT_WAIT in planned.troubles else "refund"
-        await self._submit(planned, link, {"choice": choice}, f"chose {choice}")
-
-    async def _submit(self, planned: Planned, link: str, answers: dict[str, str], what: str) -> None:
+    async def _submit(self, planned: Planned, link: str, answers: dict[str, str], what: str) -> bool:
+        """Fill the page in; False when it asks again. 409 says that our answer has arrived before."""
         path = httpx.URL(link).raw_path.decode()
-        (await self.http.get(path)).raise_for_status()
+        _raise_if_away(await self.http.get(path))
         answer = await self.http.post(path, data=answers)
-        if answer.is_success:
+        _raise_if_away(answer)
+        if answer.is_success or answer.status_code == httpx.codes.CONFLICT:
             self._note(planned, what)
+        if what.startswith("address corrected"):
+            self._given.add(planned.case_id)
+        return answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY
 
     def _address(self, planned: Planned) -> dict[str, str]:
         """The right address at first; when that is refused too, one that surely is good."""
-        asked = self._asked[planned.case_id] = self._asked.get(planned.case_id, 0) + 1
-        return as_form(planned.right_address) if asked == 1 and planned.right_address else _FALLBACK
+        first = planned.case_id not in self._given
+        return as_form(planned.right_address) if first and planned.right_address else _FALLBACK
 
     async def _do_tasks(self) -> None:
         for task in await self._open_tasks():
@@ -104,6 +125,9 @@ class People:
     async def _complete(self, task: Json, variables: Json, planned: Planned, what: str) -> None:
         path = f"/tasks/{task['key']}/complete"
         answer = await self.http.post(path, json={"variables": variables}, headers=self._login)
+        _raise_if_away(answer)
+        if what.startswith("address corrected"):
+            self._given.add(planned.case_id)
         if answer.is_success:
             self._note(planned, what)
 
@@ -113,6 +137,12 @@ class People:
     @property
     def _login(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
+
+
+def _raise_if_away(answer: httpx.Response) -> None:
+    """Raises HTTPStatusError for an answer after which the same is worth another try."""
+    if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        answer.raise_for_status()
 
 
 def as_form(address: Json) -> dict[str, str]:

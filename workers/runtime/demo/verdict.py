@@ -13,7 +13,7 @@ from workers.ports.currencies import describe
 from workers.ports.values import Money
 from workers.runtime.demo.books import Books, percentile
 from workers.runtime.demo.feed import Feed
-from workers.runtime.demo.plan import Plan, Planned, Trouble
+from workers.runtime.demo.plan import Plan, Planned
 
 REPORT = Path("build/reports/demo.json")
 
@@ -37,6 +37,7 @@ class Figures:
     p99_s: float | None
     """From a webhook's arrival to its announced supplier order."""
     ledger_difference: int
+    """Over all orders, each compared with its own supplier order."""
     ok: bool
 
 
@@ -54,10 +55,12 @@ class Verdict:
 def judge(plan: Plan, books: Books, feed: Feed, answered: Mapping[str, Sequence[str]], began: datetime) -> Verdict:
     """Compare what was planned with what the books say."""
     outcomes = Counter(label(one, books, answered.get(one.case_id, ())) for one in plan.orders)
+    differences = books.ledger_differences()
     complaints = [*feed.refused, *_complaints(plan, books, answered)]
-    difference = books.ledger_difference()
-    if difference:
-        complaints.append(f"ledger and suppliers' books differ by {difference} minor units")
+    complaints += [
+        f"order {case_id} is not booked as it was bought: {minor} minor units between"
+        for case_id, minor in differences.items()
+    ]
     money: Counter[str] = Counter()
     for posting in (posting for postings in books.booked.values() for posting in postings):
         money[posting.currency] += posting.amount_minor
@@ -74,7 +77,7 @@ def judge(plan: Plan, books: Books, feed: Feed, answered: Mapping[str, Sequence[
         first_supplied_s=round((first - began).total_seconds(), 2) if first else None,
         p50_s=_rounded(percentile(seconds, 50)),
         p99_s=_rounded(percentile(seconds, 99)),
-        ledger_difference=difference,
+        ledger_difference=sum(differences.values()),
         ok=not complaints,
     )
     still_open = sum(case.state not in {"done", "terminated"} for case in books.cases.values())
@@ -95,8 +98,8 @@ def _complaints(plan: Plan, books: Books, answered: Mapping[str, Sequence[str]])
         )
         if case is None:
             complaints.append(f"order {one.case_id} was lost: it has no case")
-        elif case.outcome not in allowed:
-            ended = case.outcome or f"is {case.state}"
+        elif case.state != "done" or case.outcome not in allowed:
+            ended = f"is {case.state}" if case.state != "done" else f"ended as {case.outcome}"
             complaints.append(f"order {one.case_id} should end as {' or '.join(sorted(allowed))}, but {ended}")
         elif bought != (case.outcome in {"supplied", "marked_for_return"}):
             complaints.append(f"order {one.case_id} ended as {case.outcome} with {bought} supplier orders")
@@ -109,9 +112,11 @@ def label(planned: Planned, books: Books, answers: Sequence[str]) -> str:
     if case is None:
         return "lost"
     if case.state != "done":
-        return "stopped by an incident" if case.state == "incident" else "still open"
+        return {"incident": "stopped by an incident", "terminated": "terminated"}.get(case.state, "still open")
     if case.outcome == "supplied":
         return _how_supplied(planned, books, answers)
+    if case.outcome == "refund_requested":
+        return "refund chosen by the customer" if "chose refund" in answers else "refund for another reason"
     return (case.outcome or "ended without outcome").replace("_", " ")
 
 
@@ -120,7 +125,8 @@ def _how_supplied(planned: Planned, books: Books, answers: Sequence[str]) -> str
         return "supplied after the customer chose to wait"
     if any(answer.startswith("address corrected") for answer in answers):
         return "supplied after the address was corrected"
-    if planned.case_id in books.late_sold_out or Trouble.SOLD_OUT in planned.troubles:
+    sold_out = books.sold_out.get(planned.case_id, frozenset())
+    if sold_out and any(order.supplier not in sold_out for order in books.bought.get(planned.case_id, ())):
         return "supplied by a backup supplier"
     return "supplied"
 
