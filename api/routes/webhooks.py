@@ -25,9 +25,10 @@ router = APIRouter(tags=["Webhooks"])
 TOPICS = {"orders-paid": "order_paid", "orders-cancelled": "order_cancelled", "orders-updated": "order_cancelled"}
 """Which message each topic becomes.
 
-`orders-updated` tells of any change and becomes a cancellation only when the order says it is cancelled, refunded
-in full or voided. `refunds-create` is not here: its payload says what was given back and not what was paid, so
-that a partial refund cannot be told from a full one; Shopify sends `orders-updated` for every refund as well.
+A cancellation is taken only when the order itself says it is cancelled, refunded in full or voided:
+`orders-updated` tells of any change, and as topics are not signed, any signed body may be posted to any of them.
+`refunds-create` is not here: its payload says what was given back and not what was paid, so that a partial refund
+cannot be told from a full one; Shopify sends `orders-updated` for every refund as well.
 """
 
 _BODY = {
@@ -61,7 +62,7 @@ async def shopify(
     raw = await body.read(request, types=frozenset({"application/json"}))
     _verify(raw, x_shopify_hmac_sha256, settings.shopify_secrets)
     order = body.fit(ShopifyOrder, strict_json.parse(raw))
-    if topic == "orders-updated" and not order.stopped:
+    if TOPICS[topic] == "order_cancelled" and not order.stopped:
         return WebhookAnswer(inbox_id=None, duplicate=False)
     process, message = registry.find(TOPICS[topic])
     payload = body.fit(message.payload, {"shopify_order_id": order.order_id})

@@ -112,6 +112,19 @@ async def test_only_a_full_refund_is_a_cancellation(
     assert (answer.json()["inbox_id"] is None) == (rows == 0)
 
 
+@pytest.mark.parametrize("topic", ["orders-cancelled", "orders-updated"])
+async def test_a_paid_orders_signed_body_under_another_topic_cancels_nothing(
+    topic: str, post_webhook: Post, database: Database
+) -> None:
+    """Whoever has caught a body and its signature may post it anywhere."""
+    order_id = new_order_id()
+    body = orjson.dumps(order(order_id))
+    await post_webhook(body, signature=sign(body))
+    answer = await post_webhook(body, topic=topic, signature=sign(body))
+    assert (answer.status_code, answer.json()) == (200, {"inbox_id": None, "duplicate": False})
+    assert [row.message_name for row in await inbox_rows(database, str(order_id))] == ["order_paid"]
+
+
 @pytest.mark.parametrize("topic", ["refunds-create", "orders-delete", "orders-paid%2F", "orders_paid"])
 async def test_other_topics_are_not_found(topic: str, post_webhook: Post) -> None:
     assert_problem(await post_webhook(order(1), topic=topic), 404, "not-found")
