@@ -33,7 +33,8 @@ def form_of(process: str, element_id: str) -> Form | None:
 def check(form: Form | None, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The variables a task is completed with, or 422 naming every field that will not do.
 
-    An optional field that is left out stays as it was prefilled; an unticked checkbox is False, as in the form.
+    An optional field that is left out, or null, stays as it was prefilled; an unticked checkbox is False, as in
+    the form.
     """
     fields = {field["key"]: field for field in _fields(form or {})}
     found = [(key, "the form has no such field to fill in") for key in variables if key not in fields]
@@ -45,7 +46,7 @@ def check(form: Form | None, variables: Mapping[str, Any]) -> dict[str, Any]:
         errors = [{"pointer": pointer(("variables", key)), "message": message} for key, message in found]
         raise Problem("invalid", "The answers do not fit the form.", errors=errors)
     unticked = {key: False for key, field in fields.items() if field["type"] == "checkbox"}
-    return {**unticked, **variables}
+    return {**unticked, **{key: value for key, value in variables.items() if value is not None}}
 
 
 def _fields(component: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
