@@ -114,6 +114,9 @@ async def complete_task(
         await engine_in_time(engine.complete_user_task(key, answers))
     except EngineNotFound:
         raise _finished() from None
+    except EngineConflict:
+        sentence = "This task was completed meanwhile, by this request or another one: look at the task."
+        raise Problem("conflict", sentence) from None
     return TaskChanged(key=str(key), status="completed")
 
 

@@ -10,7 +10,7 @@ from tests.api.conftest import BEARER, assert_problem, new_order_id
 from tests.api.fake_engine import FakeEngine
 from workers.casefile.db import Database
 from workers.casefile.models import Case, CustomerRequest, Effect, Incident, Task, TimelineEntry
-from workers.runtime.errors import EngineUnavailable
+from workers.runtime.errors import EngineConflict, EngineUnavailable
 
 ADDRESS = {
     "name": "Ada Example", "street": "Hauptstr. 5", "street2": "", "postcode": "10827", "city": "Berlin",
@@ -176,6 +176,14 @@ class TestCompleting:
         assert [error["pointer"] for error in problem["errors"]] == [pointer]
         assert engine_seen.completed == []
 
+    async def test_null_for_an_optional_field_is_the_same_as_leaving_it_out(
+        self, client: httpx.AsyncClient, task: Task, engine_seen: FakeEngine
+    ) -> None:
+        answer = await post(client, task.key, "complete", {"variables": ADDRESS | {"street2": None}})
+        assert answer.status_code == 200
+        [(_, told)] = engine_seen.completed
+        assert told == {key: value for key, value in ADDRESS.items() if key != "street2"}
+
     @pytest.mark.parametrize(
         ("answer", "status"),
         [(True, 200), (False, 200), ("true", 422), (1, 422), (None, 422), ([True], 422), ({"a": 1}, 422)],
@@ -206,6 +214,13 @@ class TestCompleting:
         del engine_seen.open_tasks[task.key]
         for action, body in [("complete", {"variables": ADDRESS}), ("claim", {"assignee": "a"}), ("unclaim", {})]:
             assert_problem(await post(client, task.key, action, body), 409, "conflict")
+
+    async def test_completed_by_an_attempt_whose_answer_got_lost_or_by_somebody_else(
+        self, client: httpx.AsyncClient, task: Task, engine_seen: FakeEngine
+    ) -> None:
+        engine_seen.away = EngineConflict("completed meanwhile")
+        answer = await post(client, task.key, "complete", {"variables": ADDRESS})
+        assert "look at the task" in assert_problem(answer, 409, "conflict")["detail"]
 
     async def test_engine_away_is_unavailable(
         self, client: httpx.AsyncClient, task: Task, engine_seen: FakeEngine

@@ -27,8 +27,11 @@ class UserTasks:
         await self._client.aclose()
 
     async def complete(self, key: int, variables: Mapping[str, Any], within: timedelta) -> None:
-        """Complete the task. Gone after a repetition means that the first attempt arrived."""
-        await self._send("POST", f"{key}/completion", {"variables": dict(variables)}, within)
+        """Complete the task. EngineConflict when it is gone after a repetition: an attempt whose answer got lost
+        may have completed it, and so may somebody else."""
+        sentence = f"User task {key} was completed meanwhile, by this request or another one: look at the task."
+        body = {"variables": dict(variables)}
+        await self._send("POST", f"{key}/completion", body, within, EngineConflict(sentence))
 
     async def assign(self, key: int, assignee: str, within: timedelta, *, allow_override: bool) -> None:
         """Give the task to somebody."""
@@ -39,15 +42,22 @@ class UserTasks:
         """Take the task from whoever has it."""
         await self._send("DELETE", f"{key}/assignee", None, within)
 
-    async def _send(self, method: str, path: str, body: dict[str, Any] | None, within: timedelta) -> None:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        within: timedelta,
+        gone_after_repetition: EngineConflict | None = None,
+    ) -> None:
         content = None if body is None else orjson.dumps(body)
         headers = {} if body is None else {"content-type": "application/json"}
         retries = stamina.retry_context(on=EngineUnavailable, attempts=None, timeout=within, wait_jitter=0.4)
         async for attempt in retries:
             with attempt:
                 answer = await self._attempt(method, path, content, headers)
-                if answer.status_code == httpx.codes.NOT_FOUND and attempt.num > 1 and method == "POST":
-                    return
+                if answer.status_code == httpx.codes.NOT_FOUND and attempt.num > 1 and gone_after_repetition:
+                    raise gone_after_repetition
                 _raise_refusal(answer, f"{method} user task {path}")
 
     async def _attempt(
