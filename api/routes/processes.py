@@ -1,9 +1,10 @@
 """For programs: start instances, send messages, see what became of them."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import body
@@ -12,8 +13,8 @@ from api.deps import Caller, Registry, RegistryOf, Store, StoreOf, TraceId
 from api.errors import Problem
 from api.idempotency import IdempotencyKey, Once
 from api.openapi import body_of
-from api.schemas.common import BODY_PROBLEMS, KeyInPath, problems
-from api.schemas.processes import Accepted, InboxEntry, MessageInfo, Processes, ProcessInfo
+from api.schemas.common import BODY_PROBLEMS, MAX_KEY, KeyInPath, problems
+from api.schemas.processes import Accepted, InboxEntry, InboxPage, MessageInfo, Processes, ProcessInfo
 from workers.casefile import inbox
 from workers.casefile.models import InboxRow
 from workers.runtime.jobs import Message, Process
@@ -90,6 +91,11 @@ def router(processes: tuple[Process, ...]) -> APIRouter:
         openapi_extra=body_of(others),
     )(send_message)
     routes.get(
+        "/inbox",
+        summary="Messages that the engine does not have",
+        responses=problems("unauthorized", "invalid"),
+    )(list_messages)
+    routes.get(
         "/inbox/{message_id}",
         summary="What became of a message",
         responses=problems("unauthorized", "not-found", "invalid"),
@@ -126,11 +132,34 @@ async def send_message(
     return await sender.send(found, message)
 
 
+async def list_messages(
+    _caller: Caller,
+    store: StoreOf,
+    state: Annotated[Literal["refused", "waiting"], Query()] = "refused",
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    after: Annotated[int, Query(ge=0, le=MAX_KEY, description="`next` of the page before")] = 0,
+) -> InboxPage:
+    """Refused: somebody must look. Waiting: the relay goes on trying."""
+    is_refused = InboxRow.refused_at.is_not(None) if state == "refused" else InboxRow.refused_at.is_(None)
+    wanted = select(InboxRow).where(InboxRow.published_at.is_(None), is_refused, InboxRow.id > after)
+
+    async def find(session: AsyncSession) -> list[InboxEntry]:
+        return [_entry(row) for row in await session.scalars(wanted.order_by(InboxRow.id).limit(limit + 1))]
+
+    found = await store.run(find)
+    more = len(found) > limit
+    return InboxPage(messages=found[:limit], next=found[limit - 1].id if more else None)
+
+
 async def show_message(message_id: Annotated[int, KeyInPath], _caller: Caller, store: StoreOf) -> InboxEntry:
     """Whether the engine has it yet."""
     row = await store.run(lambda session: session.get(InboxRow, message_id))
     if row is None:
         raise Problem("not-found", "There is no message of this number.")
+    return _entry(row)
+
+
+def _entry(row: InboxRow) -> InboxEntry:
     return InboxEntry(
         id=str(row.id),
         process=row.process,
@@ -141,6 +170,7 @@ async def show_message(message_id: Annotated[int, KeyInPath], _caller: Caller, s
         published_at=row.published_at,
         deliveries=row.deliveries,
         attempts=row.attempts,
+        last_error=row.last_error,
     )
 
 

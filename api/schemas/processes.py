@@ -53,3 +53,11 @@ class InboxEntry(Answer):
     published_at: datetime | None
     deliveries: int = Field(description="How often it was told.")
     attempts: int = Field(description="How often it was offered to the engine.")
+    last_error: str | None = Field(description="Why the engine did not take it; null once it did.")
+
+
+class InboxPage(Answer):
+    """One page of messages, oldest first."""
+
+    messages: list[InboxEntry]
+    next: str | None = Field(description="Value of `after` for the next page; null on the last one.")

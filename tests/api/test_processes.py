@@ -5,11 +5,12 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from api.idempotency import Once
 from tests.api.conftest import BEARER, TOKEN, assert_problem, inbox_rows, new_order_id
 from workers.casefile.db import Database
+from workers.casefile.models import InboxRow
 
 START = "/processes/fulfillment/instances"
 CANCEL = "/processes/fulfillment/messages/order_cancelled"
@@ -123,7 +124,14 @@ async def test_a_proper_key_is_required(key: str | None, client: httpx.AsyncClie
 )
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("POST", START), ("POST", CANCEL), ("GET", "/inbox/1"), ("GET", "/tasks"), ("GET", "/cases")],
+    [
+        ("POST", START),
+        ("POST", CANCEL),
+        ("GET", "/inbox"),
+        ("GET", "/inbox/1"),
+        ("GET", "/tasks"),
+        ("GET", "/cases"),
+    ],
 )
 async def test_without_a_token_nothing_is_said(
     authorization: str | None, method: str, path: str, client: httpx.AsyncClient
@@ -181,6 +189,26 @@ async def test_processes_are_listed_with_their_messages(client: httpx.AsyncClien
     assert starts == {
         "order_paid": True, "order_cancelled": False, "address_corrected": False, "customer_choice": False,
     }  # fmt: skip
+
+
+async def test_refused_and_waiting_messages_are_listed(client: httpx.AsyncClient, database: Database) -> None:
+    order_ids = [new_order_id() for _ in range(3)]
+    for order_id in order_ids:
+        await start(client, paid(order_id), f"list-{order_id}")
+    rows = [row.id for order_id in order_ids for row in await inbox_rows(database, str(order_id))]
+    async with database.transaction() as session:
+        refused = update(InboxRow).where(InboxRow.id.in_(rows[:2]))
+        await session.execute(refused.values(refused_at=func.now(), last_error="Too large."))
+    query = f"/inbox?limit=1&after={rows[0] - 1}"
+    first = (await client.get(query, headers=BEARER)).json()
+    assert [(row["id"], row["state"], row["last_error"]) for row in first["messages"]] == [
+        (str(rows[0]), "refused", "Too large.")
+    ]
+    rest = (await client.get(f"/inbox?state=refused&after={first['next']}", headers=BEARER)).json()
+    assert ([row["id"] for row in rest["messages"]], rest["next"]) == ([str(rows[1])], None)
+    waiting = (await client.get(f"/inbox?state=waiting&after={rows[0] - 1}", headers=BEARER)).json()
+    assert [row["id"] for row in waiting["messages"]] == [str(rows[2])]
+    assert_problem(await client.get("/inbox?state=published", headers=BEARER), 422, "invalid")
 
 
 async def test_unknown_message_number_is_not_found(client: httpx.AsyncClient) -> None:

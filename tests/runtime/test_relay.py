@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, select
+from structlog.testing import capture_logs
 
 from tests.fakes.publisher import FakePublisher
 from workers.casefile.db import Database
@@ -98,7 +99,9 @@ async def test_an_arrival_is_published_at_once(database: Database) -> None:
 async def test_what_the_engine_refuses_for_good_is_marked_and_blocks_nobody(database: Database) -> None:
     ids = await arrive(database, 3)
     engine = FakePublisher(refused={ids[0]})
-    await Relay(database, engine).drain()
+    with capture_logs() as logs:
+        await Relay(database, engine).drain()
+    assert [entry["log_level"] for entry in logs if entry["event"] == "message.refused"] == ["error"]
     assert engine.published == ids[1:]
     refused = await row(database, ids[0])
     assert refused.refused_at is not None

@@ -22,10 +22,10 @@ REFUSALS = frozenset(
         grpc.StatusCode.ALREADY_EXISTS,
         grpc.StatusCode.FAILED_PRECONDITION,
         grpc.StatusCode.OUT_OF_RANGE,
-        grpc.StatusCode.UNIMPLEMENTED,
     }
 )
-"""What stays refused however often it is asked. Everything else, a refused token included, may pass."""
+"""What stays refused however often it is asked. Everything else may pass: a refused token, and UNIMPLEMENTED too,
+which is how gRPC reads the HTTP 404 of a proxy that does not reach its gateway."""
 
 
 TOO_LARGE = "EXCEEDED_BATCH_RECORD_SIZE"
@@ -79,3 +79,11 @@ def as_ours(error: grpc.aio.AioRpcError, doing: str) -> EngineError:
     if code is grpc.StatusCode.FAILED_PRECONDITION:
         return EngineConflict(sentence)
     return EngineRefused(sentence)
+
+
+def as_ours_of_message(error: grpc.aio.AioRpcError, doing: str) -> EngineError:
+    """The same for a message, which must not get lost: refused only for what is in it, else to be tried again."""
+    code: grpc.StatusCode = error.code()
+    if code is grpc.StatusCode.INVALID_ARGUMENT or TOO_LARGE in (error.details() or ""):
+        return EngineRefused(f"The engine refused ({code.name}): {doing}. {error.details()}")
+    return EngineUnavailable(f"The engine did not take it ({code.name}): {doing}.")

@@ -29,7 +29,7 @@ from pyzeebe.proto.gateway_pb2 import (
 )
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
-from workers.runtime.calls import ATTEMPT_SECONDS, as_ours, insist
+from workers.runtime.calls import ATTEMPT_SECONDS, as_ours, as_ours_of_message, insist
 from workers.runtime.encoding import UnencodableError, encode
 from workers.runtime.errors import EngineNotFound, EngineRefused
 from workers.runtime.usertasks import UserTasks
@@ -128,7 +128,10 @@ class Engine:
         variables: Mapping[str, Any],
         within: timedelta = PATIENCE,
     ) -> None:
-        """Publish a message; one with this id still in the engine's buffer counts as published."""
+        """Publish a message; one with this id still in the engine's buffer counts as published.
+
+        EngineRefused only when the message itself will not do; everything else is EngineUnavailable.
+        """
         try:
             encoded = encode(variables)
         except UnencodableError as error:
@@ -144,7 +147,7 @@ class Engine:
             await insist(lambda limit: self.gateway.PublishMessage(request, timeout=limit), within.total_seconds())
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
-                raise as_ours(error, f"publish message {name}") from error
+                raise as_ours_of_message(error, f"publish message {name}") from error
 
     async def deploy(self, resources: Mapping[str, bytes], within: timedelta = DEPLOYMENT) -> list[Deployed]:
         """Deploy files (name to content) in one call, all or none. The same again changes nothing."""
@@ -204,7 +207,8 @@ class Engine:
         )
 
     async def complete_user_task(self, key: int, variables: Mapping[str, Any]) -> None:
-        """Complete a user task. EngineNotFound when there is none, or no longer."""
+        """Complete a user task. EngineNotFound when there is none, or no longer; EngineConflict when it was
+        completed while this was repeated."""
         await self._tasks.complete(key, variables, PATIENCE)
 
     async def assign_user_task(self, key: int, assignee: str, *, allow_override: bool = False) -> None:

@@ -50,7 +50,7 @@ class Publisher(Protocol):
         variables: Mapping[str, Any],
         within: timedelta,
     ) -> None:
-        """Raises EngineUnavailable (again later) or EngineRefused (never)."""
+        """Raises EngineRefused (never) for what is in the message, else EngineUnavailable (again later)."""
         ...
 
 
@@ -160,8 +160,11 @@ class Relay:
             self.link.failed(outcome.error)
             return
         self.link.succeeded()
-        event = "message.refused" if outcome.refused else "message.published"
-        log.info(event, inbox_id=row.id, message_name=row.message_name, trace=row.trace_id)
+        say = log.bind(inbox_id=row.id, message_name=row.message_name, trace=row.trace_id)
+        if outcome.refused:
+            say.error("message.refused")
+        else:
+            say.info("message.published")
 
     async def _listen(self) -> None:
         """Set the event whenever something was committed to the inbox; without it the regular look finds it."""
