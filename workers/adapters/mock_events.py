@@ -1,12 +1,10 @@
 """The mocked event bus: events in books of their own, one per key."""
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 
 from workers.adapters.mock_behaviour import Call, Misbehaviour, perform
 from workers.adapters.mock_world import EventRow, MockWorld
 from workers.ports.events import Event, PublishedEvent
-from workers.runtime.errors import EffectConflict
 
 
 class MockEventBus:
@@ -18,18 +16,13 @@ class MockEventBus:
     async def publish(self, event: Event) -> PublishedEvent:
         """Publish once per key. Raises EffectConflict when the key stands for another event."""
         wanted = {"name": event.name, "payload": dict(event.payload)}
-        statement = insert(EventRow).values(key=event.key, **wanted)
-        once = statement.on_conflict_do_update(
-            index_elements=[EventRow.key], set_={"requests": EventRow.requests + 1}
-        )
 
         async def execute(_: Misbehaviour) -> EventRow:
-            return await self._world.one(once.returning(EventRow))
+            return await self._world.keep(EventRow, event.key, wanted)
 
         about = frozenset({event.key, event.name, str(event.payload.get("shopify_order_id", ""))})
         row = await perform(self._world, Call("events.publish", event.key, about), execute)
-        if {"name": row.name, "payload": row.payload} != wanted:
-            raise EffectConflict(f"The event bus already has another event under key {event.key}.")
+        row.must_be(wanted, "event")
         return _to_event(row)
 
     async def find(self, key: str) -> PublishedEvent | None:

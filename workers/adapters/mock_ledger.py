@@ -1,12 +1,10 @@
 """The mocked ledger: postings in books of their own, one per key."""
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 
 from workers.adapters.mock_behaviour import Call, Misbehaviour, perform
 from workers.adapters.mock_world import MockWorld, PostingRow
 from workers.ports.ledger import BookedPosting, Posting
-from workers.runtime.errors import EffectConflict
 
 
 class MockLedger:
@@ -24,18 +22,13 @@ class MockLedger:
             "order_id": posting.order_id,
             "memo": posting.memo,
         }
-        statement = insert(PostingRow).values(key=posting.key, **wanted)
-        once = statement.on_conflict_do_update(
-            index_elements=[PostingRow.key], set_={"requests": PostingRow.requests + 1}
-        )
 
         async def execute(_: Misbehaviour) -> PostingRow:
-            return await self._world.one(once.returning(PostingRow))
+            return await self._world.keep(PostingRow, posting.key, wanted)
 
         about = frozenset({posting.key, posting.order_id, posting.account})
         row = await perform(self._world, Call("ledger.book", posting.key, about), execute)
-        if {field: getattr(row, field) for field in wanted} != wanted:
-            raise EffectConflict(f"The ledger already has another posting under key {posting.key}.")
+        row.must_be(wanted, "posting")
         return _to_posting(row)
 
     async def find(self, key: str) -> BookedPosting | None:

@@ -1,13 +1,12 @@
 """The mocked mail service: mails are rendered and kept, one per key, for people and tests to read."""
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 
 from workers.adapters.mail_render import render
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
 from workers.adapters.mock_world import MailRow, MockWorld
 from workers.ports.mail import Mail, SentMail
-from workers.runtime.errors import EffectConflict, NeedsHuman
+from workers.runtime.errors import NeedsHuman
 
 
 class MockMailer:
@@ -25,27 +24,21 @@ class MockMailer:
             "order_id": mail.order_id,
             "values": dict(mail.values),
         }
-        statement = insert(MailRow).values(
-            key=mail.key,
-            subject=rendered.subject,
-            text=rendered.text,
-            html=rendered.html,
-            links=list(rendered.links),
-            **wanted,
-        )
-        once = statement.on_conflict_do_update(
-            index_elements=[MailRow.key], set_={"requests": MailRow.requests + 1}
-        )
+        content = {
+            "subject": rendered.subject,
+            "text": rendered.text,
+            "html": rendered.html,
+            "links": list(rendered.links),
+        }
 
         async def execute(misbehaviour: Misbehaviour) -> MailRow:
             if await misbehaviour.strikes(Kind.REFUSED):
                 raise NeedsHuman(f"Order {mail.order_id}: the customer's mail address cannot be reached.")
-            return await self._world.one(once.returning(MailRow))
+            return await self._world.keep(MailRow, mail.key, wanted | content)
 
         about = frozenset({mail.key, mail.order_id, mail.template, mail.to})
         row = await perform(self._world, Call("mail.send", mail.key, about), execute)
-        if {field: getattr(row, field) for field in wanted} != wanted:
-            raise EffectConflict(f"The mail service already has another mail under key {mail.key}.")
+        row.must_be(wanted, "mail")
         return _to_mail(row)
 
     async def find(self, key: str) -> SentMail | None:

@@ -4,17 +4,19 @@ Nothing here shares a transaction with the case file, so that a crash between a 
 with providers elsewhere. Every statement commits by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import BigInteger, Identity, Index, MetaData, Text, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateSchema
 from sqlalchemy.sql.selectable import TypedReturnsRows
 from sqlalchemy.types import DateTime
+
+from workers.runtime.errors import EffectConflict
 
 _PREPARE_LOCK = 0x6D6F636B
 """Advisory lock number: two processes that prepare at once do it one after the other."""
@@ -86,11 +88,23 @@ class SupplierOrderRow(Base):
     """How often it was asked for; more than 1 means that the idempotency key saved us from buying twice."""
 
 
-class PostingRow(Base):
+class KeyedRow(Base):
+    """What is there once per key, however often it is asked for."""
+
+    __abstract__ = True
+    key: Mapped[str] = mapped_column(primary_key=True)
+    requests: Mapped[int] = mapped_column(server_default="1")
+
+    def must_be(self, wanted: Mapping[str, Any], what: str) -> None:
+        """Raises EffectConflict when the key stands for something else than wanted."""
+        if {field: getattr(self, field) for field in wanted} != dict(wanted):
+            raise EffectConflict(f"There already is another {what} under key {self.key}.")
+
+
+class PostingRow(KeyedRow):
     """A posting in the ledger."""
 
     __tablename__ = "ledger_postings"
-    key: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(Identity(start=500001))
     account: Mapped[str]
     amount_minor: Mapped[int]
@@ -98,14 +112,12 @@ class PostingRow(Base):
     order_id: Mapped[str] = mapped_column(index=True)
     memo: Mapped[str]
     booked_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    requests: Mapped[int] = mapped_column(server_default="1")
 
 
-class MailRow(Base):
+class MailRow(KeyedRow):
     """A mail as it was sent."""
 
     __tablename__ = "mails"
-    key: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(Identity(start=700001))
     to: Mapped[str]
     template: Mapped[str]
@@ -117,22 +129,20 @@ class MailRow(Base):
     links: Mapped[list[str]]
     """Every address in the text, in its order."""
     sent_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    requests: Mapped[int] = mapped_column(server_default="1")
 
 
-class EventRow(Base):
+class EventRow(KeyedRow):
     """An event on the bus."""
 
     __tablename__ = "events"
-    key: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(Identity(start=900001))
     name: Mapped[str] = mapped_column(index=True)
     payload: Mapped[dict[str, Any]]
     published_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    requests: Mapped[int] = mapped_column(server_default="1")
 
 
 RowT = TypeVar("RowT", bound=Base)
+KeyedT = TypeVar("KeyedT", bound=KeyedRow)
 
 
 class MockWorld:
@@ -197,3 +207,9 @@ class MockWorld:
     async def one(self, statement: TypedReturnsRows[RowT]) -> RowT:
         """The row of a statement that always returns one."""
         return (await self.rows(statement))[0]
+
+    async def keep(self, table: type[KeyedT], key: str, fields: Mapping[str, Any]) -> KeyedT:
+        """Insert a row; when its key is taken, count the request and give the row that is there."""
+        statement = insert(table).values(key=key, **fields)
+        once = statement.on_conflict_do_update(index_elements=[table.key], set_={"requests": table.requests + 1})
+        return await self.one(once.returning(table))
