@@ -46,7 +46,7 @@ async def test_an_arrival_waits_to_be_published_under_its_own_identity(
     receipt = await told(database, arrival)
     assert (receipt.duplicate, receipt.same_body) == (False, True)
     [row] = await rows(database, arrival)
-    assert (row.id, row.message_id, row.deliveries) == (receipt.inbox_id, arrival.dedupe_key, 1)
+    assert (row.id, row.dedupe_key, row.deliveries) == (receipt.inbox_id, arrival.dedupe_key, 1)
     assert (row.published_at, row.refused_at, row.attempts) == (None, None, 0)
 
 

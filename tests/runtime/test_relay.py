@@ -46,7 +46,7 @@ async def arrive(database: Database, number: int = 1) -> list[str]:
 
 async def row(database: Database, message_id: str) -> InboxRow:
     async with database.transaction() as session:
-        return (await session.scalars(select(InboxRow).where(InboxRow.message_id == message_id))).one()
+        return (await session.scalars(select(InboxRow).where(InboxRow.dedupe_key == message_id))).one()
 
 
 @asynccontextmanager

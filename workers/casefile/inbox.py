@@ -50,7 +50,6 @@ async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
         process=arrival.process,
         message_name=arrival.message_name,
         correlation_key=arrival.correlation_key,
-        message_id=arrival.dedupe_key,
         time_to_live_ms=arrival.time_to_live_ms,
         variables=arrival.variables,
         dedupe_key=arrival.dedupe_key,

@@ -36,8 +36,8 @@ class Base(DeclarativeBase):
 class InboxRow(Base):
     """A message from outside: stored before it is answered, then published until the engine has accepted it.
 
-    `dedupe_key` is the business identity of what happened and stays for ever: a message id deduplicates in the
-    engine only while the message is buffered.
+    `dedupe_key` is the business identity of what happened and stays for ever. It is the message id too, but that
+    deduplicates in the engine only while the message is buffered.
     """
 
     __tablename__ = "inbox"
@@ -51,7 +51,6 @@ class InboxRow(Base):
     process: Mapped[str]
     message_name: Mapped[str]
     correlation_key: Mapped[str]
-    message_id: Mapped[str]
     time_to_live_ms: Mapped[int]
     variables: Mapped[dict[str, Any]]
     dedupe_key: Mapped[str]

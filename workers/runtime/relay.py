@@ -141,7 +141,7 @@ class Relay:
                 await self._engine.publish_message(
                     row.message_name,
                     row.correlation_key,
-                    message_id=row.message_id,
+                    message_id=row.dedupe_key,
                     ttl=timedelta(milliseconds=row.time_to_live_ms),
                     variables=row.variables,
                     within=ATTEMPT,

@@ -109,7 +109,6 @@ def upgrade() -> None:
         sa.Column("process", sa.Text(), nullable=False),
         sa.Column("message_name", sa.Text(), nullable=False),
         sa.Column("correlation_key", sa.Text(), nullable=False),
-        sa.Column("message_id", sa.Text(), nullable=False),
         sa.Column("time_to_live_ms", sa.BigInteger(), nullable=False),
         sa.Column("variables", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("dedupe_key", sa.Text(), nullable=False),
