@@ -34,7 +34,12 @@ class Run:
     def plan(self) -> Plan:
         """Both orders, with the troubles at A."""
         struck = {"A": self.troubles, "B": set[Trouble]()}
-        return Plan([planned({"id": name}, struck[name], repeated=False, fresh=False) for name in ("A", "B")])
+        return Plan(
+            [
+                planned({"id": name, "financial_status": "paid"}, struck[name], repeated=False, fresh=False)
+                for name in ("A", "B")
+            ]
+        )
 
     @property
     def books(self) -> Books:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from workers.ports.shop import PAID
+
 Json = dict[str, Any]
 
 
@@ -59,7 +61,7 @@ class Planned:
     @property
     def expected(self) -> frozenset[str]:
         """How the case may end."""
-        if self.order.get("cancelled_at") or self.order.get("financial_status") in {"refunded", "voided"}:
+        if self.order.get("cancelled_at") or self.order.get("financial_status") not in PAID:
             return frozenset({"cancelled"})
         if Trouble.CANCELLED in self.troubles:
             return frozenset({"cancelled", "marked_for_return"})
