@@ -319,3 +319,30 @@ async def test_collaborators_can_read_which_job_is_being_done() -> None:
     assert seen[0] is not None
     assert (seen[0].process, seen[0].job_type, seen[0].element_id) == ("test", "test.do", "Task_Do")
     assert current_job() is None
+
+
+class TestHeldBack:
+    """Camunda 8.6.0 now and then forgets a job that it is to hold back; short back-offs are waited out here."""
+
+    async def test_a_short_back_off_is_waited_out_and_the_job_is_free_at_once(self) -> None:
+        gateway, loop = FakeJobGateway(), asyncio.get_running_loop()
+        job = Job("test.do", raising(Retryable("no", retry_after=timedelta(seconds=1))))
+        began = loop.time()
+        raw = make_job(shopify_order_id="1")
+        await Dispatcher(job, gateway, timedelta(seconds=30)).do(raw, 60)
+        assert loop.time() - began >= 1
+        [failed] = gateway.told
+        assert isinstance(failed, Failed)
+        assert (failed.retries, failed.back_off_ms) == (2, 0)
+
+    async def test_a_shutdown_leaves_the_back_off_to_the_engine(self) -> None:
+        gateway = FakeJobGateway()
+        job = Job("test.do", raising(Retryable("no", retry_after=timedelta(seconds=20))))
+        dispatcher = Dispatcher(job, gateway, timedelta(seconds=30))
+        doing = asyncio.create_task(dispatcher.do(make_job(shopify_order_id="1"), 60))
+        await asyncio.sleep(0.2)
+        dispatcher.stop_waiting()
+        await doing
+        [failed] = gateway.told
+        assert isinstance(failed, Failed)
+        assert failed.back_off_ms >= 20_000
