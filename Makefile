@@ -44,6 +44,10 @@ demo: setup ## real orders through the real engine, with a table at the end (ARG
 test: setup ## every test, the engine tests on a real broker included (ARGS="-k address")
 	@$(BIN)/python -m pytest -m "not compat" $(ARGS)
 
+.PHONY: faults
+faults: setup ## the fault tests at their full length (`make test` has their short form)
+	@$(BIN)/python -m pytest tests/faults --full $(ARGS)
+
 .PHONY: test-compat
 test-compat: setup ## what gRPC reaches, on the engine of Camunda 8.8 (fetches 130 MB once)
 	@$(BIN)/python -m pytest -m compat tests/compat $(ARGS)

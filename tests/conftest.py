@@ -25,6 +25,17 @@ FLOWS_TAKEN = pytest.StashKey[list[str]]()
 """Coverage of the diagrams, one line each, for the end of the run."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the fault tests last."""
+    parser.addoption("--full", action="store_true", help="fault tests at their full length: make faults")
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    """Whether faults last as long as the figures say, instead of only long enough to be felt."""
+    return bool(pytestconfig.getoption("--full"))
+
+
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
     """A folder of this session's, with a short path: a unix socket's name has room for about a hundred letters."""
