@@ -48,7 +48,6 @@ class Failed:
     key: int
     retries: int
     message: str
-    back_off_ms: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,8 @@ class FakeJobGateway:
     details: str = "fake"
     arrives: bool = False
     extended: list[int] = field(default_factory=list)
+    held_ms: list[int] = field(default_factory=list)
+    """What the extensions asked for."""
     extension_trouble: deque[grpc.StatusCode] = field(default_factory=deque)
     lying: deque[ActivatedJob] = field(default_factory=deque)
     pushed: asyncio.Queue[ActivatedJob] = field(default_factory=asyncio.Queue)
@@ -97,14 +98,15 @@ class FakeJobGateway:
     async def complete(self, key: int, variables: bytes, limit: float) -> None:
         self._answer(Completed(key, orjson.loads(variables)))
 
-    async def fail(self, key: int, retries: int, message: str, back_off_ms: int, limit: float) -> None:
-        self._answer(Failed(key, retries, message, back_off_ms))
+    async def fail(self, key: int, retries: int, message: str, limit: float) -> None:
+        self._answer(Failed(key, retries, message))
 
     async def throw(self, key: int, code: str, message: str, variables: bytes, limit: float) -> None:
         self._answer(Thrown(key, code, message, orjson.loads(variables)))
 
     async def extend(self, key: int, timeout_ms: int, limit: float) -> None:
         self.extended.append(key)
+        self.held_ms.append(timeout_ms)
         if self.extension_trouble:
             raise rpc_error(self.extension_trouble.popleft())
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from pyzeebe.proto.gateway_pb2 import ActivatedJob
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog.testing import capture_logs
@@ -17,7 +18,7 @@ from structlog.testing import capture_logs
 from tests.fakes.job_gateway import Completed, Failed, FakeJobGateway, Thrown, make_job
 from workers.runtime.calls import TOO_LARGE
 from workers.runtime.context import JobContext, current_job
-from workers.runtime.dispatch import Dispatcher
+from workers.runtime.dispatch import MOST_WAITING, Dispatcher
 from workers.runtime.encoding import MAX_BYTES
 from workers.runtime.errors import (
     BusinessOutcome,
@@ -48,16 +49,35 @@ class Anything:
     value: Any
 
 
+class Pauses(list[float]):
+    """Waits out nothing, and keeps for how long it was to."""
+
+    async def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+        await asyncio.sleep(0.01)
+
+
 async def run(
-    handler: Handler, gateway: FakeJobGateway | None = None, *, seconds: float = 60, **variables: Any
+    handler: Handler,
+    gateway: FakeJobGateway | None = None,
+    *,
+    seconds: float = 60,
+    pauses: Pauses | None = None,
+    **variables: Any,
 ) -> Any:
     """Do one job and return the last thing that the engine was told."""
     gateway = gateway or FakeJobGateway()
     job = Job("test.do", handler, timeout=timedelta(seconds=seconds))
     raw = make_job(timeout=seconds, **variables)
-    task = asyncio.create_task(Dispatcher(job, gateway).do(raw, seconds))
-    await task
+    dispatcher = Dispatcher(job, gateway, Pauses() if pauses is None else pauses)
+    await done(dispatcher, raw, seconds)
     return gateway.told[-1] if gateway.told else None
+
+
+async def done(dispatcher: Dispatcher, raw: ActivatedJob, seconds: float = 60) -> None:
+    """Do one job, back-off included."""
+    await asyncio.create_task(dispatcher.do(raw, seconds))
+    await asyncio.gather(*dispatcher.waiting)
 
 
 def raising(error: BaseException) -> Handler:
@@ -164,27 +184,28 @@ class TestOutcomes:
         assert told.retries == 0
 
     async def test_a_retryable_error_burns_one_retry_and_waits_about_a_second(self) -> None:
-        told = await run(raising(OutcomeUnknown("no answer")), shopify_order_id="1")
+        pauses = Pauses()
+        told = await run(raising(OutcomeUnknown("no answer")), pauses=pauses, shopify_order_id="1")
         assert isinstance(told, Failed)
         assert (told.retries, told.message) == (2, "no answer")
-        assert 500 <= told.back_off_ms <= 1_000
+        assert 0.5 <= pauses[0] <= 1.0
 
     async def test_the_wait_grows_threefold_up_to_five_minutes(self) -> None:
-        gateway = FakeJobGateway()
-        dispatcher = Dispatcher(Job("test.do", raising(Retryable("no", burns_retry=False))), gateway)
+        waits = Pauses()
+        job = Job("test.do", raising(Retryable("no", burns_retry=False)))
+        dispatcher = Dispatcher(job, FakeJobGateway(), waits)
         raw = make_job(shopify_order_id="1")
         for _ in range(8):
-            await asyncio.create_task(dispatcher.do(raw, 60))
-        waits = [answer.back_off_ms / 1000 for answer in gateway.told if isinstance(answer, Failed)]
+            await done(dispatcher, raw)
         limits = [1, 3, 9, 27, 81, 243, 300, 300]
         assert all(limit / 2 <= wait <= limit for wait, limit in zip(waits, limits, strict=True))
 
     async def test_retry_after_is_the_earliest_time_and_burns_no_retry(self) -> None:
-        error = RateLimited("slow down", timedelta(seconds=20))
-        told = await run(raising(error), shopify_order_id="1")
+        error, pauses = RateLimited("slow down", timedelta(seconds=20)), Pauses()
+        told = await run(raising(error), pauses=pauses, shopify_order_id="1")
         assert isinstance(told, Failed)
         assert told.retries == 3
-        assert 20_000 < told.back_off_ms < 23_000
+        assert 20 < pauses[0] < 23
 
     async def test_an_effect_in_progress_elsewhere_burns_no_retry(self) -> None:
         told = await run(raising(EffectInProgress("k")), shopify_order_id="1")
@@ -200,11 +221,12 @@ class TestOutcomes:
         ],
     )
     async def test_while_the_database_is_away_jobs_wait_and_burn_no_retry(self, error: Exception) -> None:
+        pauses = Pauses()
         with capture_logs() as lines:
-            told = await run(raising(error), shopify_order_id="1")
+            told = await run(raising(error), pauses=pauses, shopify_order_id="1")
         assert isinstance(told, Failed)
         assert (told.retries, told.message) == (3, "The database is away.")
-        assert 500 <= told.back_off_ms <= 1_000
+        assert 0.5 <= pauses[0] <= 1.0
         assert [line["event"] for line in lines] == ["job.failed"]
         assert SECRET not in str(lines)
 
@@ -321,28 +343,54 @@ async def test_collaborators_can_read_which_job_is_being_done() -> None:
     assert current_job() is None
 
 
-class TestHeldBack:
-    """Camunda 8.6.0 now and then forgets a job that it is to hold back; short back-offs are waited out here."""
+class TestBackOff:
+    """Waited out here: Camunda 8.6.0 now and then forgets a job that it is to hold back itself."""
 
-    async def test_a_short_back_off_is_waited_out_and_the_job_is_free_at_once(self) -> None:
+    async def test_the_engine_hears_of_a_failure_when_its_back_off_is_over(self) -> None:
         gateway, loop = FakeJobGateway(), asyncio.get_running_loop()
         job = Job("test.do", raising(Retryable("no", retry_after=timedelta(seconds=1))))
+        dispatcher = Dispatcher(job, gateway)
         began = loop.time()
-        raw = make_job(shopify_order_id="1")
-        await Dispatcher(job, gateway, timedelta(seconds=30)).do(raw, 60)
+        await dispatcher.do(make_job(shopify_order_id="1"), 60)
+        assert loop.time() - began < 0.5, "the handler's slot was not free at once"
+        assert gateway.told == []
+        await asyncio.gather(*dispatcher.waiting)
         assert loop.time() - began >= 1
         [failed] = gateway.told
         assert isinstance(failed, Failed)
-        assert (failed.retries, failed.back_off_ms) == (2, 0)
+        assert failed.retries == 2
 
-    async def test_a_shutdown_leaves_the_back_off_to_the_engine(self) -> None:
+    async def test_nobody_gets_the_job_earlier_even_if_we_are_killed(self) -> None:
+        """One extension at the beginning lasts for the whole back-off and a time-out more."""
+        gateway = FakeJobGateway()
+        await run(raising(RateLimited("slow", timedelta(seconds=200))), gateway, shopify_order_id="1")
+        assert gateway.held_ms[0] >= 260_000
+
+    async def test_a_shutdown_leaves_the_job_to_its_time_out(self) -> None:
         gateway = FakeJobGateway()
         job = Job("test.do", raising(Retryable("no", retry_after=timedelta(seconds=20))))
-        dispatcher = Dispatcher(job, gateway, timedelta(seconds=30))
-        doing = asyncio.create_task(dispatcher.do(make_job(shopify_order_id="1"), 60))
-        await asyncio.sleep(0.2)
-        dispatcher.stop_waiting()
-        await doing
-        [failed] = gateway.told
-        assert isinstance(failed, Failed)
-        assert failed.back_off_ms >= 20_000
+        dispatcher = Dispatcher(job, gateway)
+        await dispatcher.do(make_job(shopify_order_id="1"), 60)
+        await asyncio.sleep(0.1)
+        await dispatcher.stop_waiting()
+        assert gateway.told == []
+        assert 18_000 <= gateway.held_ms[-1] <= 23_000
+
+    async def test_what_fails_during_a_shutdown_waits_for_its_time_out_too(self) -> None:
+        gateway = FakeJobGateway()
+        dispatcher = Dispatcher(Job("test.do", raising(Retryable("no"))), gateway)
+        await dispatcher.stop_waiting()
+        await dispatcher.do(make_job(shopify_order_id="1"), 60)
+        assert not dispatcher.waiting
+        assert gateway.told == []
+        assert gateway.held_ms[-1] <= 1_000
+
+    async def test_when_too_many_wait_the_next_keeps_its_slot(self) -> None:
+        """So a worker holds no more of the engine's jobs than it can count on doing."""
+        job = Job("test.do", raising(Retryable("no", retry_after=timedelta(seconds=1))), max_running=1)
+        dispatcher = Dispatcher(job, FakeJobGateway())
+        for _ in range(MOST_WAITING):
+            await dispatcher.do(make_job(shopify_order_id="1"), 60)
+        began = asyncio.get_running_loop().time()
+        await dispatcher.do(make_job(shopify_order_id="1"), 60)
+        assert asyncio.get_running_loop().time() - began >= 1

@@ -32,7 +32,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """Not done. Tried again after `back_off` while `retries` are left; 0 makes an incident."""
+    """Not done. Tried again while `retries` are left, but not before `back_off` is over; 0 makes an incident."""
 
     message: str
     retries: int
@@ -135,8 +135,7 @@ async def _send(gateway: JobGateway, key: int, answer: Answer, limit: float) -> 
         case Throw():
             await gateway.throw(key, answer.code, answer.message, answer.variables, limit)
         case Fail():
-            back_off_ms = int(answer.back_off.total_seconds() * 1000)
-            await gateway.fail(key, answer.retries, answer.message, back_off_ms, limit)
+            await gateway.fail(key, answer.retries, answer.message, limit)
 
 
 def _refusal(error: grpc.aio.AioRpcError) -> Delivery:

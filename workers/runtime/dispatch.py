@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
+import grpc
 import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
@@ -35,22 +35,29 @@ log = structlog.get_logger()
 LONGEST_RUN = 10
 """A handler that works for so many of its time-outs is stuck: it is stopped, and the job fails."""
 
+MOST_WAITING = 8
+"""So many times the handlers that may run at once may wait out a back-off; more wait in the slots of handlers."""
+
 SHUTTING_DOWN = "Given back: the worker is shutting down."
 
 
 class Dispatcher:
     """Does the jobs of one type."""
 
-    def __init__(self, job: Job, gateway: JobGateway, held_back: timedelta = timedelta()) -> None:
-        """`held_back` is the longest back-off that is waited out here instead of at the engine."""
+    def __init__(
+        self, job: Job, gateway: JobGateway, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """`pause` waits out back-offs, given in seconds."""
         self.job = job
         self.timeout = job.timeout.total_seconds()
         self.arguments = Arguments(job)
+        self.waiting: set[asyncio.Task[None]] = set()
+        """Failed jobs, each until its back-off is over and the engine knows."""
         self._gateway = gateway
-        self._held_back = held_back
+        self._pause = pause
         self._failures = Failures()
         self._working: set[asyncio.Task[Any]] = set()
-        self._waiting: set[asyncio.Task[Any]] = set()
+        self._closing = False
 
     async def do(self, raw: ActivatedJob, left: float) -> None:
         """Do the job that is ours for `left` seconds, and tell the engine how it went."""
@@ -74,21 +81,29 @@ class Dispatcher:
         lease = Lease(self._gateway, raw.key, self.timeout, left)
         try:
             answer = await self._answer(raw, context)
-            told = await self._wait_out(answer)
-        finally:
+        except BaseException:
             lease.stop()
-        delivery = await self._deliver(raw.key, told, lease.left)
-        self._report(answer, delivery, raw.retries, round((perf_counter() - began) * 1000, 1))
+            raise
+        duration_ms = round((perf_counter() - began) * 1000, 1)
+        if isinstance(answer, Fail) and answer.retries and answer.back_off:
+            _report(answer, Delivery.ACCEPTED, raw.retries, duration_ms)
+            await self._hold_back(raw.key, answer, lease)
+            return
+        lease.stop()
+        delivery = await self._deliver(raw.key, answer, lease.left)
+        _report(answer, delivery, raw.retries, duration_ms)
 
     async def give_back(self, raw: ActivatedJob) -> None:
         """Let another worker have a job that was not begun; its retries stay as they are."""
         await deliver(self._gateway, raw.key, Fail(SHUTTING_DOWN, raw.retries), within=1.0)
         log.info("job.given_back", job_key=raw.key, job_type=raw.type)
 
-    def stop_waiting(self) -> None:
-        """Leave every back-off that is waited out here to the engine."""
-        for task in self._waiting:
+    async def stop_waiting(self) -> None:
+        """Wait for no back-off any more: the engine hands those jobs out when theirs is over."""
+        self._closing = True
+        for task in self.waiting:
             task.cancel()
+        await asyncio.gather(*self.waiting, return_exceptions=True)
 
     def stop_handlers(self) -> None:
         """Cancel every handler at work; jobs whose answer is under way are left alone."""
@@ -110,23 +125,41 @@ class Dispatcher:
         finally:
             self._working.discard(task)
 
-    async def _wait_out(self, answer: Answer) -> Answer:
-        """Wait a short back-off here, the job still ours, and let the engine hand it out again at once afterwards.
+    async def _hold_back(self, key: int, answer: Fail, lease: Lease) -> None:
+        """Keep the failed job until its back-off is over, without taking up a handler's slot.
 
-        Camunda 8.6.0 now and then forgets a job that it is to hold back (camunda/camunda issue 16884, seen here in
-        2 of 1,000 orders). Long back-offs, and those cut short by a shutdown, are left to the engine.
+        The engine's own back-off is not used: Camunda 8.6.0 now and then never hands such a job out again
+        (camunda/camunda issue 16884). Should we be killed, the job's time-out ends soon after the back-off.
         """
-        task = asyncio.current_task()
-        if task is None or not isinstance(answer, Fail) or not answer.retries or answer.back_off > self._held_back:
-            return answer
-        self._waiting.add(task)
+        if self._closing:
+            lease.stop()
+            await self._let_go(key, answer.back_off.total_seconds())
+            return
+        waiting = asyncio.create_task(self._wait_out(key, answer, lease))
+        self.waiting.add(waiting)
+        waiting.add_done_callback(self.waiting.discard)
+        if len(self.waiting) > self.job.max_running * MOST_WAITING:
+            await asyncio.wait({waiting})
+
+    async def _wait_out(self, key: int, answer: Fail, lease: Lease) -> None:
+        loop = asyncio.get_running_loop()
+        over = loop.time() + answer.back_off.total_seconds()
+        lease.hold(answer.back_off.total_seconds())
         try:
-            await asyncio.sleep(answer.back_off.total_seconds())
+            await self._pause(answer.back_off.total_seconds())
         except asyncio.CancelledError:
-            return answer
+            await self._let_go(key, over - loop.time())
+            return
         finally:
-            self._waiting.discard(task)
-        return replace(answer, back_off=timedelta())
+            lease.stop()
+        delivery = await self._deliver(key, answer, lease.left)
+        if delivery is not Delivery.ACCEPTED:
+            log.warning(f"job.{delivery}", meant="job.failed")
+
+    async def _let_go(self, key: int, seconds: float) -> None:
+        """Let the job's time-out end with its back-off."""
+        with suppress(grpc.aio.AioRpcError):
+            await self._gateway.extend(key, max(int(seconds * 1000), 1), limit=1.0)
 
     async def _work(self, variables: str) -> Answer:
         arguments = self.arguments.read(variables)
@@ -153,14 +186,15 @@ class Dispatcher:
             self._failures.forget(key)
         return delivery
 
-    def _report(self, answer: Answer, delivery: Delivery, retries: int, duration_ms: float) -> None:
-        """The one summary line of a job."""
-        event, fields = _summary(answer, retries)
-        if delivery is Delivery.ACCEPTED:
-            write = log.warning if event in {"job.failed", "job.incident"} else log.info
-            write(event, duration_ms=duration_ms, **fields)
-        else:
-            log.warning(f"job.{delivery}", meant=event, duration_ms=duration_ms, **fields)
+
+def _report(answer: Answer, delivery: Delivery, retries: int, duration_ms: float) -> None:
+    """The one summary line of a job."""
+    event, fields = _summary(answer, retries)
+    if delivery is Delivery.ACCEPTED:
+        write = log.warning if event in {"job.failed", "job.incident"} else log.info
+        write(event, duration_ms=duration_ms, **fields)
+    else:
+        log.warning(f"job.{delivery}", meant=event, duration_ms=duration_ms, **fields)
 
 
 def _summary(answer: Answer, retries: int) -> tuple[str, Mapping[str, Any]]:

@@ -48,8 +48,8 @@ class JobGateway(Protocol):
         """The job is done."""
         ...
 
-    async def fail(self, key: int, retries: int, message: str, back_off_ms: int, limit: float) -> None:
-        """The job is not done; 0 retries make an incident."""
+    async def fail(self, key: int, retries: int, message: str, limit: float) -> None:
+        """The job is not done: handed out again at once, or an incident without retries."""
         ...
 
     async def throw(self, key: int, code: str, message: str, variables: bytes, limit: float) -> None:
@@ -95,9 +95,9 @@ class GrpcJobGateway:
         """See JobGateway."""
         await self._stub.CompleteJob(CompleteJobRequest(jobKey=key, variables=variables.decode()), timeout=limit)
 
-    async def fail(self, key: int, retries: int, message: str, back_off_ms: int, limit: float) -> None:
+    async def fail(self, key: int, retries: int, message: str, limit: float) -> None:
         """See JobGateway."""
-        request = FailJobRequest(jobKey=key, retries=retries, errorMessage=message, retryBackOff=back_off_ms)
+        request = FailJobRequest(jobKey=key, retries=retries, errorMessage=message)
         await self._stub.FailJob(request, timeout=limit)
 
     async def throw(self, key: int, code: str, message: str, variables: bytes, limit: float) -> None:

@@ -8,7 +8,6 @@ not read, so the engine stops pushing and keeps the jobs for other workers; the 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 import grpc
 import structlog
@@ -27,10 +26,6 @@ POLL_MS = 30_000
 AT_ONCE = -1
 SETTLED = 2.0
 """Seconds after which a stream that did not fail counts as open: an idle one never says so."""
-
-
-HELD_BACK = timedelta(seconds=30)
-"""Longest back-off that the host waits out itself, the job's slot taken: four failures in a row."""
 
 
 class BackOff:
@@ -57,7 +52,7 @@ class Lane:
         self.health = Health(job.type)
         self._job = job
         self._gateway = gateway
-        self._dispatcher = Dispatcher(job, gateway, HELD_BACK)
+        self._dispatcher = Dispatcher(job, gateway)
         self._clock = EngineClock(job.timeout.total_seconds())
         self._slots = asyncio.Semaphore(job.max_running)
         self._running: set[asyncio.Task[None]] = set()
@@ -82,8 +77,7 @@ class Lane:
         """Fetch no more, and give back what was fetched but not begun."""
         for source in self._sources:
             source.cancel()
-        self._dispatcher.stop_waiting()
-        await asyncio.gather(*self._sources, return_exceptions=True)
+        await asyncio.gather(*self._sources, self._dispatcher.stop_waiting(), return_exceptions=True)
         held = list(self._held.values())
         self._held.clear()
         await asyncio.gather(*(self._dispatcher.give_back(raw) for raw in held))

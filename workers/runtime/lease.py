@@ -35,12 +35,14 @@ class EngineClock:
 
 
 class Lease:
-    """Keeps one job ours while its handler works, by asking for more time when half of it is over."""
+    """Keeps one job ours, by asking for more time when half of a time-out is left."""
 
     def __init__(self, gateway: JobGateway, key: int, timeout: float, left: float) -> None:
         self._gateway = gateway
         self._key = key
         self._timeout = timeout
+        self._span = timeout
+        """How long the job is ours from the moment the engine is asked."""
         self._loop = asyncio.get_running_loop()
         self._ends = self._loop.time() + left
         self._asking: asyncio.Task[None] | None = None
@@ -51,8 +53,14 @@ class Lease:
         """Seconds that the job is still ours."""
         return self._ends - self._loop.time()
 
+    def hold(self, seconds: float) -> None:
+        """Keep the job for so long and a time-out more: nobody gets it earlier, even should we be killed."""
+        self.stop()
+        self._span = seconds + self._timeout
+        self._ask()
+
     def stop(self) -> None:
-        """Ask no more: the handler is done."""
+        """Ask no more."""
         self._timer.cancel()
         if self._asking is not None:
             self._asking.cancel()
@@ -62,10 +70,10 @@ class Lease:
 
     async def _extend(self) -> None:
         asked = self._loop.time()
-        again = self._timeout / 2
+        again = self._span - self._timeout / 2
         try:
-            await self._gateway.extend(self._key, int(self._timeout * 1000), ATTEMPT_SECONDS)
-            self._ends = asked + self._timeout
+            await self._gateway.extend(self._key, int(self._span * 1000), ATTEMPT_SECONDS)
+            self._ends = asked + self._span
         except grpc.aio.AioRpcError as error:
             if not worth_retrying(error):
                 log.warning("job.taken_away", status=error.code().name)
