@@ -48,6 +48,10 @@ test: setup ## every test, the engine tests on a real broker included (ARGS="-k 
 faults: setup ## the fault tests at their full length (`make test` has their short form)
 	@$(BIN)/python -m pytest tests/faults --full $(ARGS)
 
+.PHONY: bench
+bench: setup ## how fast it is: figures, a table and a picture (ARGS=--quick; ARGS=--help)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
 .PHONY: test-compat
 test-compat: setup ## what gRPC reaches, on the engine of Camunda 8.8 (fetches 130 MB once)
 	@$(BIN)/python -m pytest -m compat tests/compat $(ARGS)

@@ -1,0 +1,61 @@
+"""What the benchmarks run on: a stack of their own in a folder of its own, deleted at the end."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from workers.runtime.native.config import StackConfig
+from workers.runtime.native.ports import free_base_port
+from workers.runtime.native.stack import Stack, running_stack
+
+Say = Callable[[str], None]
+"""Called with what happens now."""
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long the parts measure, in seconds."""
+
+    warm: float
+    window: float
+    rounds: int
+    quick: bool = False
+
+
+QUICK = Lengths(warm=5, window=6, rounds=1, quick=True)
+FULL = Lengths(warm=40, window=45, rounds=3)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A running stack and how long to measure on it."""
+
+    stack: Stack
+    lengths: Lengths
+    say: Say
+
+    @property
+    def secret(self) -> str:
+        """What webhooks are signed with."""
+        return self.stack.secrets["ORDEROPS_SHOPIFY_SECRETS"].split(",")[0]
+
+    def pids(self) -> dict[str, int]:
+        """The programs of the stack, by what they are called in the figures."""
+        names = {"broker": "broker-1", "worker": "worker", "api": "api", "postgres": "postgres"}
+        return {name: self.stack.pid(component) for name, component in names.items()}
+
+
+@contextmanager
+def ground(lengths: Lengths, say: Say) -> Iterator[Ground]:
+    """A stack of the benchmarks' own, with logs as production writes them."""
+    with tempfile.TemporaryDirectory(prefix="orderops-bench-", ignore_cleanup_errors=True) as folder:
+        config = StackConfig(
+            instance="bench",
+            home=Path(folder),
+            base_port=free_base_port(),
+            environment={"ORDEROPS_LOG_FORMAT": "json"},
+        )
+        with running_stack(config, say) as stack:
+            yield Ground(stack, lengths, say)

@@ -1,0 +1,185 @@
+"""Orders a second, end to end: webhook, inbox, relay, engine, jobs with their journal, record stream, case file.
+
+Everything runs on this machine, the sender too. Orders have good addresses and are in stock; so many are kept open
+that the engine is never idle, and no more than it takes without refusing.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+
+from tests.bench.engine_metrics import records_written
+from tests.bench.ground import Ground
+from tests.bench.mock_share import mock_share
+from tests.bench.usage import Meter
+from tests.bench.webhooks import Delivery, Door, new_orders
+from workers.casefile.db import Database
+from workers.casefile.models import Case, Incident
+from workers.runtime.errors import UserError
+
+OPEN = 64
+"""Orders kept open. Up to a second's worth is done already, but not yet told by the record stream."""
+MOST_A_SECOND = 120
+"""For so many orders a second there are enough in the shop."""
+LOOK_EVERY = 0.1
+DRAIN_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Window:
+    """The time that is measured, and what was used in it."""
+
+    began: datetime
+    ended: datetime
+    cpu: dict[str, float]
+    records: Counter[str]
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return (self.ended - self.began).total_seconds()
+
+
+async def measure(ground: Ground, open_orders: int = OPEN) -> dict[str, Any]:
+    """The figures of this part. Raises UserError when an order did not end as supplied."""
+    database = Database(ground.stack.database_url, 10)
+    try:
+        lengths = ground.lengths
+        count = int((lengths.warm + lengths.window) * MOST_A_SECOND) + open_orders
+        ground.say(f"Putting {count} orders into the shop")
+        deliveries = await new_orders(database, ground.secret, count)
+        feed = Feed(ground, database, deliveries, open_orders)
+        window = await feed.run()
+        mock = await mock_share(ground.stack.database_url, ground.pids()["postgres"], 30 if lengths.quick else 200)
+        return await _figures(database, feed, window, mock)
+    finally:
+        await database.close()
+
+
+class Feed:
+    """Keeps orders coming while the engine takes them."""
+
+    def __init__(self, ground: Ground, database: Database, deliveries: list[Delivery], most_open: int) -> None:
+        self.sent: list[str] = []
+        self._ground = ground
+        self._database = database
+        self._waiting: Iterator[Delivery] = iter(deliveries)
+        self._most_open = most_open
+        self._door = Door(ground.stack.api_url)
+
+    async def run(self) -> Window:
+        """Warm up, measure, and wait until every order that was sent is supplied."""
+        lengths = self._ground.lengths
+        try:
+            self._ground.say(f"Orders: warming up for {lengths.warm:.0f} s")
+            await self._keep_coming(lengths.warm)
+            self._ground.say(f"Orders: measuring for {lengths.window:.0f} s")
+            window = await self._measured(lengths.window)
+            await self._drain()
+        finally:
+            self._door.close()
+        return window
+
+    async def _measured(self, seconds: float) -> Window:
+        management = self._ground.stack.management_url
+        before = await asyncio.to_thread(records_written, management)
+        meter = Meter(self._ground.pids())
+        began = datetime.now(UTC)
+        await self._keep_coming(seconds)
+        ended = datetime.now(UTC)
+        _, cpu = meter.read()
+        after = await asyncio.to_thread(records_written, management)
+        return Window(began, ended, cpu, after - before)
+
+    async def _keep_coming(self, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        while (now := time.monotonic()) < ends:
+            room = self._most_open - (len(self.sent) - await self._done())
+            await asyncio.gather(*(self._send() for _ in range(room)))
+            await asyncio.sleep(max(now + LOOK_EVERY - time.monotonic(), 0))
+
+    async def _send(self) -> None:
+        delivery = next(self._waiting)
+        self.sent.append(delivery.case_id)
+        status = await self._door.deliver(delivery)
+        if status != 200:
+            raise UserError(f"A webhook was answered {status}.", hint="The api's log says why.")
+
+    async def _done(self) -> int:
+        """Orders of this feed that are closed."""
+        if not self.sent:
+            return 0
+        async with self._database.connection() as connection:
+            closed = select(func.count()).where(Case.id >= self.sent[0], Case.state == "done")
+            return await connection.scalar(closed) or 0
+
+    async def _drain(self) -> None:
+        ends = time.monotonic() + DRAIN_SECONDS
+        while (done := await self._done()) < len(self.sent):
+            if time.monotonic() > ends:
+                async with self._database.connection() as connection:
+                    why = await connection.scalar(select(Incident.message).limit(1))
+                raise UserError(
+                    f"{len(self.sent) - done} of {len(self.sent)} orders were not supplied "
+                    f"({why or 'no incident'}).",
+                    hint="Figures of a run that loses orders would mean nothing.",
+                )
+            await asyncio.sleep(LOOK_EVERY)
+
+
+async def _figures(database: Database, feed: Feed, window: Window, mock: dict[str, float]) -> dict[str, Any]:
+    async with database.connection() as connection:
+        mine = Case.id >= feed.sent[0], Case.closed_at.between(window.began, window.ended)
+        supplied = await connection.scalar(select(func.count()).where(*mine, Case.outcome == "supplied")) or 0
+        times = text(TIMES).bindparams(began=window.began, ended=window.ended)
+        took = (await connection.execute(times)).one()
+        steps = (await connection.execute(text(STEPS).bindparams(began=window.began, ended=window.ended))).all()
+    if not supplied:
+        raise UserError("Not one order was supplied while it was measured.", hint="Measure for longer.")
+    cpu = {name: round(1000 * seconds / supplied, 2) for name, seconds in window.cpu.items()}
+    per_order = {kind: round(count / supplied, 1) for kind, count in window.records.most_common()}
+    return {
+        "orders_per_s": round(supplied / window.seconds, 1),
+        "orders": supplied,
+        "seconds": round(window.seconds, 1),
+        "broker_cpu_ms_per_order": cpu["broker"],
+        "cpu_ms_per_order": {**cpu, **mock},
+        "cores_used": round(sum(window.cpu.values()) / window.seconds, 2),
+        "order_p50_s": round(float(took.p50), 2),
+        "order_p99_s": round(float(took.p99), 2),
+        "webhook_to_instance_p50_s": round(float(took.start50), 3),
+        "webhook_to_instance_p99_s": round(float(took.start99), 3),
+        "records_per_order": round(sum(window.records.values()) / supplied, 1),
+        "records_per_order_by_kind": {kind: each for kind, each in per_order.items() if each >= 0.5},
+        "step_ms": {step.element_id: round(float(step.ms), 1) for step in steps},
+    }
+
+
+TIMES = """
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM closed_at - received_at)) AS p50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM closed_at - received_at)) AS p99,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM opened_at - received_at)) AS start50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM opened_at - received_at)) AS start99
+FROM orderops.cases JOIN orderops.inbox ON correlation_key = cases.id
+WHERE closed_at BETWEEN :began AND :ended
+"""
+"""Seconds from a webhook's arrival to the end of its instance, and to its start."""
+
+STEPS = """
+SELECT element_id,
+       1000 * avg(extract(epoch FROM completed - activated)) AS ms
+FROM (SELECT element_id, process_instance_key,
+             min(happened_at) FILTER (WHERE intent = 'ELEMENT_ACTIVATED') AS activated,
+             max(happened_at) FILTER (WHERE intent = 'ELEMENT_COMPLETED') AS completed
+      FROM orderops.element_events WHERE happened_at BETWEEN :began AND :ended
+      GROUP BY element_id, process_instance_key) AS steps
+WHERE completed IS NOT NULL AND activated IS NOT NULL
+GROUP BY element_id ORDER BY ms DESC
+"""
+"""Milliseconds between entering and leaving each element, on average."""
