@@ -62,6 +62,7 @@ class Problem(Exception):
         *,
         headers: Mapping[str, str] | None = None,
         errors: Sequence[Mapping[str, str]] = (),
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.name = name
@@ -69,11 +70,13 @@ class Problem(Exception):
         self.detail = detail
         self.headers = dict(headers or {})
         self.errors = list(errors)
+        self.members = dict(members or {})
+        """What this problem tells besides what all of them do."""
 
 
-def unavailable(detail: str) -> Problem:
+def unavailable(detail: str, **members: Any) -> Problem:
     """503, with the time after which another try makes sense."""
-    return Problem("unavailable", detail, headers={"Retry-After": "2"})
+    return Problem("unavailable", detail, headers={"Retry-After": "2"}, members=members)
 
 
 def invalid(error: ValidationError, detail: str = "The body does not have the form it should have.") -> Problem:
@@ -101,6 +104,7 @@ def respond(trace_id: str, path: str, problem: Problem) -> JSONResponse:
         "detail": problem.detail,
         "instance": path,
         "trace_id": trace_id,
+        **problem.members,
     }
     if problem.errors:
         content["errors"] = problem.errors

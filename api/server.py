@@ -1,7 +1,6 @@
 """The HTTP server: uvicorn, patient with slow clients for ten seconds and no longer."""
 
 import asyncio
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -10,8 +9,6 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from workers.runtime.errors import UserError
 
 HEAD_SECONDS = 10.0
 """How long a connection may take to send a request's head; for bodies see api/body.py."""
@@ -80,14 +77,3 @@ class PromptProtocol(H11Protocol):
     def _give_up(self) -> None:
         if self.cycle is None:
             self.transport.close()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; UserError when the port is taken."""
-    try:
-        return socket.create_server((host, port), reuse_port=False, backlog=2048)
-    except OSError as error:
-        raise UserError(
-            f"The api cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}.",
-            hint="Stop what uses the port, or set ORDEROPS_API_PORT to a free one.",
-        ) from None

@@ -1,26 +1,28 @@
 """Whether this process lives, and whether it can work."""
 
 import asyncio
-from collections.abc import Awaitable
-from datetime import timedelta
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 
 from api.errors import unavailable
 from api.schemas.common import Answer, problems
-from workers.casefile.db import Database
 from workers.runtime.bootstrap import Assembled
+from workers.runtime.health import State, states
 
 router = APIRouter(tags=["Health"])
-
-SECONDS = 2.0
 
 
 class Health(Answer):
     """All is well."""
 
     status: str = Field("ok", examples=["ok"])
+
+
+class Readiness(Health):
+    """All is well, one by one."""
+
+    dependencies: dict[str, State] = Field(examples=[{"database": "ok", "engine": "ok", "relay": "ok"}])
 
 
 @router.get("/livez", summary="Does it live?")
@@ -30,36 +32,15 @@ async def livez() -> Health:
 
 
 @router.get("/readyz", summary="Can it work?", responses=problems())
-async def readyz(request: Request) -> Health:
-    """200 when database and engine answer and the relay runs; else 503 naming what is missing. Webhooks are taken
-    without the engine, too: they wait in the inbox."""
+async def readyz(request: Request) -> Readiness:
+    """200 when database and engine answer and the relay runs; else 503, its `dependencies` naming what is missing.
+    Webhooks are taken without the engine, too: they wait in the inbox."""
     assembled: Assembled = request.app.state.assembled
-    checks = {"database": _database(assembled.database), "engine": _engine(assembled)}
-    answers = await asyncio.gather(*(_within(check) for check in checks.values()))
-    missing = [name for name, well in zip(checks, answers, strict=True) if not well]
+    dependencies = await states(assembled.checks)
     relay: asyncio.Task[None] | None = request.app.state.relay
-    if relay is not None and relay.done():
-        missing.append("relay")
+    if relay is not None:
+        dependencies["relay"] = State.AWAY if relay.done() else State.OK
+    missing = [name for name, state in dependencies.items() if state is not State.OK]
     if missing:
-        raise unavailable(f"Not ready: {', '.join(missing)}.")
-    return Health()
-
-
-async def _within(check: Awaitable[bool]) -> bool:
-    """Any failure is a no; a check that hangs is one, too, and left behind."""
-    task = asyncio.ensure_future(check)
-    await asyncio.wait({task}, timeout=SECONDS)
-    if not task.done():
-        task.cancel()
-        return False
-    return not task.cancelled() and task.exception() is None and task.result()
-
-
-async def _database(database: Database) -> bool:
-    await database.ping()
-    return True
-
-
-async def _engine(assembled: Assembled) -> bool:
-    topology = await assembled.engine.topology(within=timedelta(seconds=SECONDS))
-    return topology.ready
+        raise unavailable(f"Not ready: {', '.join(missing)}.", dependencies=dependencies)
+    return Readiness(dependencies=dependencies)

@@ -18,12 +18,13 @@ from pydantic import PostgresDsn, SecretStr
 from sqlalchemy import func, select
 
 from api.main import create_app
-from api.server import Server, listen
+from api.server import Server
 from tests.api.fake_engine import FakeEngine
 from workers.casefile.db import Database
 from workers.casefile.models import InboxRow
 from workers.runtime.bootstrap import Assembled, assemble
 from workers.runtime.engine import Engine
+from workers.runtime.listening import listen
 from workers.runtime.settings import Settings
 
 SECRET, OLD_SECRET, TOKEN = "new-secret", "old-secret", "token-of-a-program"
@@ -104,7 +105,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 async def address(app: FastAPI) -> AsyncIterator[tuple[str, int]]:
     """Host and port of a real server, for tests of what arrives on the wire."""
     started = asyncio.Event()
-    with listen("127.0.0.1", 0) as listening:
+    with listen("127.0.0.1", 0, "api") as listening:
         server = Server(app, started.set)
         task = asyncio.create_task(server.serve(sockets=[listening]))
         await asyncio.wait_for(started.wait(), 10)

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
-from api.server import listen
 from tests.api.conftest import TOKEN, new_order_id
 from tests.api.fake_engine import FakeEngine
 from tests.api.test_incidents import add_incident
 from tests.api.test_tasks import ADDRESS, add_task
 from workers.casefile.db import Database
 from workers.casefile.models import Case, Task, TimelineEntry
+from workers.runtime.listening import listen
 from workers.runtime.native.ports import free_base_port
 
 MARGIN = "The margin is below 15 %: cj asks 54.00 EUR of 60.00 EUR, a lead decides"
@@ -60,7 +60,7 @@ async def test_api_says_where_it_listens_and_ends_at_sigterm(database_url: str) 
 
 
 async def test_a_taken_port_is_one_sentence(database_url: str) -> None:
-    with listen("127.0.0.1", 0) as taken:
+    with listen("127.0.0.1", 0, "api") as taken:
         port = taken.getsockname()[1]
         code, out = await run(environment(database_url, port), "api")
     assert code == 1

@@ -129,10 +129,14 @@ async def test_database_that_refuses_and_one_that_never_answers(
 async def test_readiness_names_what_is_missing(
     app: FastAPI, assembled: Assembled, client: httpx.AsyncClient, engine_seen: FakeEngine
 ) -> None:
-    assert (await client.get("/readyz")).json() == {"status": "ok"}
+    assert (await client.get("/readyz")).json() == {
+        "status": "ok",
+        "dependencies": {"database": "ok", "engine": "ok"},
+    }
     engine_seen.away = EngineUnavailable("gone")
     problem = assert_problem(await client.get("/readyz"), 503, "unavailable")
     assert problem["detail"] == "Not ready: engine."
+    assert problem["dependencies"] == {"database": "ok", "engine": "away"}
     database = Database("postgresql+psycopg://postgres@127.0.0.1:1/postgres")
     with_database(app, replace(assembled, engine=cast(Engine, engine_seen)), database)
     assert (await client.get("/readyz")).json()["detail"] == "Not ready: database, engine."

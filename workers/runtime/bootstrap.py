@@ -1,8 +1,9 @@
 """The one place that wires everything together. Nothing connects before it is used."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from workers import fulfillment
 from workers.adapters.address_facts import PostalAddresses
@@ -25,6 +26,7 @@ from workers.ports.mail import Mailer
 from workers.ports.shop import Shop
 from workers.ports.supplier import Suppliers
 from workers.runtime.engine import Engine
+from workers.runtime.health import CHECK_SECONDS, Check
 from workers.runtime.jobs import Process
 from workers.runtime.links import Links
 from workers.runtime.relay import Relay
@@ -56,6 +58,18 @@ class Assembled:
     links: Links
     projection: Projection
     relay: Relay
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """What a process needs to work, by name, and how to ask whether it answers."""
+        return {"database": self._database_answers, "engine": self._engine_answers}
+
+    async def _database_answers(self) -> bool:
+        await self.database.ping()
+        return True
+
+    async def _engine_answers(self) -> bool:
+        return (await self.engine.topology(within=timedelta(seconds=CHECK_SECONDS))).ready
 
 
 def mocked_outside(world: MockWorld) -> Outside:

@@ -27,6 +27,8 @@ class Host:
         self._worker = f"orderops-{socket.gethostname()}-{os.getpid()}"
         self._lanes = {job.type: Lane(job, gateway, self._worker) for job in jobs}
         self._drain_seconds = drain_seconds
+        self.draining = False
+        """Whether no more jobs are fetched."""
 
     @property
     def health(self) -> Mapping[str, Health]:
@@ -45,6 +47,7 @@ class Host:
 
     async def _drain(self) -> None:
         """Fetch no more, let handlers finish, give back the rest."""
+        self.draining = True
         lanes = self._lanes.values()
         running = sum(lane.health.running for lane in lanes)
         log.info("host.draining", running=running)

@@ -49,7 +49,7 @@ class Lane:
     """Fetches and does the jobs of one type until it is closed and drained."""
 
     def __init__(self, job: Job, gateway: JobGateway, worker: str) -> None:
-        self.health = Health(job.type)
+        self.health = Health(job.type, job.max_running)
         self._job = job
         self._gateway = gateway
         self._dispatcher = Dispatcher(job, gateway)

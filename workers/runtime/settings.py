@@ -2,7 +2,6 @@
 
 import os
 from functools import cache
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator
@@ -44,8 +43,10 @@ class Settings(BaseSettings):
     """User name the engine's exporter logs in with."""
     records_password: SecretStr
     """Password the engine's exporter logs in with."""
-    ready_file: Path | None = None
-    """A worker makes this file once the engine has answered for every job type; its starter waits for that."""
+    worker_host: str = "127.0.0.1"
+    """Interface on which a worker tells of itself; without log-in."""
+    worker_port: int | None = Field(None, ge=1, le=65535)
+    """Port on which a worker tells of itself; without one it does not."""
     log_format: str = Field("console", pattern="^(console|json)$")
     """console for people, json for machines."""
 

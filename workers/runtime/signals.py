@@ -16,10 +16,15 @@ def told_to_stop(hard_stop_seconds: float = HARD_STOP_SECONDS) -> asyncio.Event:
 
     def on_signal() -> None:
         stop.set()
-        hard_stop = threading.Timer(hard_stop_seconds, os._exit, args=(1,))
-        hard_stop.daemon = True
-        hard_stop.start()
+        end_within(hard_stop_seconds)
 
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, on_signal)
     return stop
+
+
+def end_within(seconds: float = HARD_STOP_SECONDS) -> None:
+    """End this process with code 1 after that time, however it hangs."""
+    hard_stop = threading.Timer(seconds, os._exit, args=(1,))
+    hard_stop.daemon = True
+    hard_stop.start()

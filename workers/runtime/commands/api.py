@@ -6,6 +6,7 @@ from rich.console import Console
 
 from workers.runtime import logs
 from workers.runtime.bootstrap import assemble
+from workers.runtime.listening import listen
 from workers.runtime.settings import Settings, load_settings
 
 
@@ -23,10 +24,10 @@ def api_command() -> None:
 
 async def _serve(settings: Settings) -> None:
     from api.main import create_app  # noqa: PLC0415  # the api is loaded by this command alone: others start faster
-    from api.server import Server, listen  # noqa: PLC0415
+    from api.server import Server  # noqa: PLC0415
 
     address = f"http://{settings.api_host}:{settings.api_port}"
-    with listen(settings.api_host, settings.api_port) as listening:
+    with listen(settings.api_host, settings.api_port, "api") as listening:
         async with assemble(settings) as assembled:
             server = Server(create_app(assembled), lambda: Console().print(f"orderops api listens on {address}"))
             await server.serve(sockets=[listening])

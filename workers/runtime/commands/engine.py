@@ -1,7 +1,7 @@
 """`orderops deploy` and `orderops worker`."""
 
 import asyncio
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Annotated
 
 import typer
@@ -10,16 +10,21 @@ from rich.console import Console
 from rich.table import Table
 
 from workers.runtime import logs
-from workers.runtime.bootstrap import assemble
+from workers.runtime.bootstrap import Assembled, assemble
 from workers.runtime.deploy import deploy, wait_until_ready
 from workers.runtime.engine import Deployed
 from workers.runtime.errors import UserError
 from workers.runtime.gateway import GrpcJobGateway
+from workers.runtime.health import Check
 from workers.runtime.host import Host
 from workers.runtime.jobs import Process
+from workers.runtime.monitor import create_app, deaf, engine_answers_anew, serving
 from workers.runtime.settings import Settings, load_settings
-from workers.runtime.signals import told_to_stop
+from workers.runtime.signals import end_within, told_to_stop
 from workers.runtime.wiring import require_agreement
+
+DEAF = 3
+"""Exit code of a worker that hears nothing of the engine although the engine answers."""
 
 ProcessNames = Annotated[
     list[str] | None, typer.Option("--process", help="Serve only this process; may be given several times.")
@@ -62,19 +67,29 @@ async def _work(settings: Settings, names: frozenset[str]) -> None:
         require_agreement(app.processes)
         jobs = [job for process in _chosen(app.processes, names) for job in process.jobs]
         host = Host(jobs, GrpcJobGateway(app.engine.channel))
-        telling = asyncio.create_task(_tell_when_ready(host, settings.ready_file))
-        try:
-            await host.run(told_to_stop())
-        finally:
-            telling.cancel()
+        async with _telling(app, host):
+            await _run(host, lambda: engine_answers_anew(settings.zeebe_grpc, settings.zeebe_rest))
 
 
-async def _tell_when_ready(host: Host, ready_file: Path | None) -> None:
-    """Make the file once the engine has answered for every job type."""
-    while not all(health.last_contact for health in host.health.values()):  # noqa: ASYNC110  # changes often
-        await asyncio.sleep(0.1)
-    if ready_file is not None:
-        await asyncio.to_thread(ready_file.touch)
+def _telling(app: Assembled, host: Host) -> AbstractAsyncContextManager[None]:
+    """Over HTTP, when the settings give it a port."""
+    settings = app.settings
+    if settings.worker_port is None:
+        return nullcontext()
+    return serving(create_app(host, app.checks), settings.worker_host, settings.worker_port)
+
+
+async def _run(host: Host, engine_answers: Check) -> None:
+    """Serve until told to stop; code 3 when the worker stops by itself because a new one may do better."""
+    stop = told_to_stop()
+    listening = asyncio.create_task(deaf(host, engine_answers))
+    listening.add_done_callback(lambda _: stop.set())
+    await host.run(stop)
+    if listening.done():
+        end_within()
+        listening.result()
+        raise typer.Exit(DEAF)
+    listening.cancel()
 
 
 def _chosen(processes: tuple[Process, ...], names: frozenset[str]) -> tuple[Process, ...]:

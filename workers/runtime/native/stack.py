@@ -58,6 +58,7 @@ class Stack:
         self.rest_url = f"http://{HOST}:{first.rest}"
         self.management_url = f"http://{HOST}:{first.management}"
         self.api_url = f"http://{HOST}:{self.ports.api}"
+        self.worker_url = f"http://{HOST}:{self.ports.worker}"
         self.database_url = ""
         self._held = ExitStack()
         self.supervisor = Supervisor(states.State(states.own_identity(), owner_kind), config.state_dir)
@@ -187,11 +188,14 @@ class Stack:
         )
 
     def _worker(self) -> Program:
-        ready = self.state_dir / "worker.ready"
-        ready.unlink(missing_ok=True)
         program = self._app("worker")
-        environment = {**program.environment, "ORDEROPS_READY_FILE": str(ready)}
-        return replace(program, environment=environment, ready=ready.exists)
+        environment = {**program.environment, "ORDEROPS_WORKER_PORT": str(self.ports.worker)}
+        return replace(
+            program,
+            environment=environment,
+            ready=lambda: answers(f"{self.worker_url}/readyz"),
+            address=self.worker_url,
+        )
 
     def _api(self) -> Program:
         return Program(
