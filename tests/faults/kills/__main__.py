@@ -1,0 +1,98 @@
+"""`make kills`, or `python -m tests.faults.kills`."""
+
+import asyncio
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from tests.faults.kills import report
+from tests.faults.kills.plan import Plan
+from tests.faults.kills.run import Progress as Now
+from tests.faults.kills.run import run, warm_up
+from workers.casefile import migrate
+from workers.runtime.commands.demo import start_afresh
+from workers.runtime.commands.stack import prepare_with_progress
+from workers.runtime.deploy import resources
+from workers.runtime.engine import Engine
+from workers.runtime.errors import UserError
+from workers.runtime.native.config import StackConfig
+from workers.runtime.native.stack import running_stack
+
+QUICK = 12
+console = Console(highlight=False)
+FIRST_ORDER = 7_000_000_000_001
+
+
+def main(
+    times: Annotated[int, typer.Option(min=1, max=100_000, help="Kills at each of the five points.")] = 600,
+    quick: Annotated[
+        bool, typer.Option("--quick", help=f"Only {QUICK} per point: done within 50 seconds.")
+    ] = False,
+    instance: Annotated[str, typer.Option(help="Name of the stack; its data are deleted first.")] = "kills",
+) -> None:
+    """Kill workers with SIGKILL while they buy, and count what is in the supplier's own books afterwards.
+
+    A broker and a PostgreSQL of their own are started, and orders go in. Each order's worker dies once, at one of
+    five points around the purchase: before the intent is recorded, before the supplier is called, after it was
+    called, after its answer is recorded, after the job's completion was sent. The job comes again after its
+    time-out and another worker takes it. In the end every order has to be bought exactly once, booked as it was
+    bought, and announced. The exit code is 1 if not.
+
+    Figures are written to build/reports/kills.json; logs stay in the instance's folder.
+    """
+    times = QUICK if quick else times
+    config = StackConfig(instance=instance, apps=False, heap="768m")
+    start_afresh(config)
+    prepare_with_progress(config)
+    warm_up()
+    with console.status("Starting") as line, running_stack(config, line.update) as stack:
+        values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in stack.environment().items()}
+        migrate.upgrade(stack.database_url)
+        plan = Plan(times, FIRST_ORDER, values, config.state_dir)
+        line.stop()
+        figures = asyncio.run(_run(plan))
+    console.print(report.table(figures))
+    report.write(figures)
+    if not figures.ok:
+        console.print(f"[red]Not as it should be. {_complaint(figures)} Logs: {config.logs_dir}, {plan.folder}[/]")
+        raise typer.Exit(1)
+    console.print(
+        f"{figures.kills} workers killed in {figures.seconds:.0f} s; each order bought, booked, announced once. "
+        f"Figures: {report.REPORT}"
+    )
+
+
+async def _run(plan: Plan) -> report.Figures:
+    values: dict[str, Any] = dict(plan.settings)
+    async with Engine(values["zeebe_grpc"], values["zeebe_rest"]) as engine:
+        await engine.deploy(resources())
+    columns = (TextColumn("{task.description:10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks = {
+            name: bars.add_task(name, total=plan.total) for name in ("started", "killed", "bought", "finished")
+        }
+
+        def show(now: Now) -> None:
+            for name, task in tasks.items():
+                bars.update(task, completed=getattr(now, name))
+
+        return report.judge(plan, await run(plan, show))
+
+
+def _complaint(figures: report.Figures) -> str:
+    return (
+        f"Killed {figures.kills} of {figures.expected}, in the books {figures.in_books}, twice {figures.twice}, "
+        f"lost {figures.lost}, booked wrongly {figures.ledger_wrong}, ended otherwise {figures.other_ends}."
+    )
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except UserError as error:
+        Console(stderr=True, highlight=False).print(Text(f"{error} {error.hint or ''}", style="red"))
+        sys.exit(1)

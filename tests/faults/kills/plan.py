@@ -1,0 +1,116 @@
+"""Which order's worker is killed where: each order exactly once, decided by its number."""
+
+import mmap
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+PROCESS = "fulfillment"
+DOOMED_JOB = f"{PROCESS}.place_supplier_order"
+
+
+class Point(StrEnum):
+    """Where a worker is killed."""
+
+    BEFORE_INTENT = "before_intent"
+    """It has the job, and has written nothing."""
+    BEFORE_CALL = "before_call"
+    """The intent is in the journal, the supplier has heard nothing."""
+    AFTER_CALL = "after_call"
+    """The supplier has the order, the journal does not know."""
+    AFTER_RECORD = "after_record"
+    """The journal knows, the engine does not."""
+    AFTER_COMPLETION_SENT = "after_completion_sent"
+    """The engine has the completion, the worker does not know."""
+
+
+POINTS = tuple(Point)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every process of one run has to know. Plain values: it travels to the workers."""
+
+    times: int
+    """Kills per point."""
+    first_order: int
+    """Number of the first order; the others follow."""
+    settings: Mapping[str, Any]
+    """Where engine and PostgreSQL are."""
+    folder: Path
+    """Holds the hits and the workers' log."""
+    process: str = PROCESS
+    """Its id in the engine: a copy under a name of its own leaves workers of the original alone."""
+    job_seconds: int = 3
+    """How long a job is its doomed worker's. It comes again after that."""
+
+    @property
+    def total(self) -> int:
+        """Orders, and kills."""
+        return self.times * len(POINTS)
+
+    @property
+    def orders(self) -> list[str]:
+        """Every order's id."""
+        return [str(self.first_order + number) for number in range(self.total)]
+
+    @property
+    def hits_file(self) -> Path:
+        """One byte per order: whether its worker was killed."""
+        return self.folder / "hits"
+
+    def number(self, order_id: str) -> int:
+        """Which of the orders this is, from 0."""
+        return int(order_id) - self.first_order
+
+    def point_of(self, order_id: str) -> Point:
+        """Where this order's worker is killed."""
+        return POINTS[self.number(order_id) % len(POINTS)]
+
+    def of_this_process(self, job_type: str) -> str:
+        """The job type as the deployed process has it."""
+        return job_type.replace(f"{PROCESS}.", f"{self.process}.", 1)
+
+
+class Hits:
+    """Which orders' workers were killed, in memory that all processes share and that outlives each of them."""
+
+    def __init__(self, plan: Plan) -> None:
+        with plan.hits_file.open("r+b") as file:
+            self._bytes = mmap.mmap(file.fileno(), plan.total)
+
+    @staticmethod
+    def prepare(plan: Plan) -> None:
+        """Nobody was killed yet."""
+        plan.hits_file.write_bytes(bytes(plan.total))
+
+    def has(self, number: int) -> bool:
+        """Whether this order's worker was killed."""
+        return self._bytes[number] > 0
+
+    def add(self, number: int) -> None:
+        """It is killed now; counts up, so that a second kill of one order would show."""
+        self._bytes[number] += 1
+
+    def counts(self) -> bytes:
+        """Kills by order number."""
+        return self._bytes[:]
+
+
+class Scythe:
+    """Kills this very process where the plan says so."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._hits = Hits(plan)
+
+    def strike(self, point: Point, order_id: str) -> None:
+        """SIGKILL, if this is the order's point and its worker was not killed yet. Does not return then."""
+        number = self._plan.number(order_id)
+        if self._plan.point_of(order_id) is point and not self._hits.has(number):
+            self._hits.add(number)
+            os.kill(os.getpid(), signal.SIGKILL)

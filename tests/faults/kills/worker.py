@@ -1,0 +1,147 @@
+"""The workers of a run. They come from a warmed fork server, which has imported all of this and opened nothing:
+each makes its event loop, its connections and its gRPC channel for itself, after the fork."""
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import grpc
+import httpx
+import uvloop
+from pyzeebe.proto.gateway_pb2 import ActivatedJob
+
+from tests.faults.kills.plan import DOOMED_JOB, Plan, Point, Scythe
+from workers.adapters.mock_world import MockWorld
+from workers.casefile.db import Database
+from workers.contracts.fulfillment import Bought
+from workers.ports.supplier import Offer, SupplierOrder, Suppliers
+from workers.ports.values import Address, Money, OrderLine
+from workers.runtime import logs
+from workers.runtime.bootstrap import assemble, mocked_outside
+from workers.runtime.gateway import GrpcJobGateway, Subscription
+from workers.runtime.host import Host
+from workers.runtime.jobs import Handler, Job
+from workers.runtime.settings import Settings
+from workers.runtime.signals import told_to_stop
+
+POOL = 3
+"""Connections of a worker that has one job at a time."""
+
+httpx.AsyncClient()
+Database(
+    "postgresql+psycopg://"
+)  # both import what they need when first made: better once here than in each worker
+
+
+class DeadlySuppliers:
+    """Implements ports.supplier.Suppliers: before or after it buys, the worker may be killed."""
+
+    def __init__(self, inner: Suppliers, scythe: Scythe) -> None:
+        self._inner = inner
+        self._scythe = scythe
+
+    async def get_offers(self, order_id: str, lines: Sequence[OrderLine], country: str) -> tuple[Offer, ...]:
+        return await self._inner.get_offers(order_id, lines, country)
+
+    async def place_order(
+        self, supplier: str, reference: str, lines: Sequence[OrderLine], address: Address, cost: Money
+    ) -> SupplierOrder:
+        order_id = reference.removeprefix("orderops-")
+        self._scythe.strike(Point.BEFORE_CALL, order_id)
+        bought = await self._inner.place_order(supplier, reference, lines, address, cost)
+        self._scythe.strike(Point.AFTER_CALL, order_id)
+        return bought
+
+    async def find_order(self, supplier: str, reference: str) -> SupplierOrder | None:
+        return await self._inner.find_order(supplier, reference)
+
+
+class DeadlyGateway(GrpcJobGateway):
+    """Brings one job at a time: none is pushed, so that a kill hits one job only.
+
+    After the engine has accepted a completion, the worker may be killed.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, scythe: Scythe) -> None:
+        super().__init__(channel)
+        self._scythe = scythe
+        self.in_hand = ""
+        """The order whose job is completed next."""
+
+    async def stream(self, wanted: Subscription) -> AsyncIterator[ActivatedJob]:
+        await asyncio.Event().wait()
+        yield ActivatedJob()
+
+    async def complete(self, key: int, variables: bytes, limit: float) -> None:
+        await super().complete(key, variables, limit)
+        self._scythe.strike(Point.AFTER_COMPLETION_SENT, self.in_hand)
+
+
+class DeadlyHandler:
+    """The job's handler: before it begins or after all is recorded, the worker may be killed."""
+
+    def __init__(self, inner: Handler, scythe: Scythe, gateway: DeadlyGateway) -> None:
+        self._inner = inner
+        self._scythe = scythe
+        self._gateway = gateway
+
+    async def place(self, shopify_order_id: str, supplier: str, agreed_cost: int, currency: str) -> Bought:
+        self._scythe.strike(Point.BEFORE_INTENT, shopify_order_id)
+        bought: Bought = await self._inner(shopify_order_id, supplier, agreed_cost, currency)
+        self._scythe.strike(Point.AFTER_RECORD, shopify_order_id)
+        self._gateway.in_hand = shopify_order_id
+        return bought
+
+
+def doomed(plan: Plan) -> None:
+    """A worker that buys, one order after the other, until it is killed or told to stop."""
+    _begin(plan)
+    uvloop.run(_doomed(plan))
+
+
+def unharmed(plan: Plan) -> None:
+    """A worker for all other jobs, until it is told to stop."""
+    _begin(plan)
+    uvloop.run(_unharmed(plan))
+
+
+async def _doomed(plan: Plan) -> None:
+    settings, scythe = _settings(plan, POOL), Scythe(plan)
+    async with MockWorld(str(settings.database_url), pool_size=POOL) as world:
+        outside = mocked_outside(world)
+        deadly = replace(outside, suppliers=DeadlySuppliers(outside.suppliers, scythe))
+        async with assemble(settings, deadly) as app:
+            gateway = DeadlyGateway(app.engine.channel, scythe)
+            job = next(job for process in app.processes for job in process.jobs if job.type == DOOMED_JOB)
+            handler = DeadlyHandler(job.handler, scythe, gateway).place
+            timeout = timedelta(seconds=plan.job_seconds)
+            await _serve([replace(job, handler=handler, timeout=timeout, max_running=1)], gateway, plan)
+
+
+async def _unharmed(plan: Plan) -> None:
+    async with assemble(_settings(plan, pool=20)) as app:
+        jobs = [job for process in app.processes for job in process.jobs if job.type != DOOMED_JOB]
+        await _serve(jobs, GrpcJobGateway(app.engine.channel), plan)
+
+
+async def _serve(jobs: Sequence[Job], gateway: GrpcJobGateway, plan: Plan) -> None:
+    stop, parent = told_to_stop(), multiprocessing.parent_process()
+    if parent is not None:
+        asyncio.get_running_loop().add_reader(parent.sentinel, stop.set)  # never outlive the run
+    theirs = [replace(job, type=plan.of_this_process(job.type)) for job in jobs]
+    await Host(theirs, gateway, drain_seconds=5).run(stop)
+
+
+def _settings(plan: Plan, pool: int) -> Settings:
+    return Settings.model_validate({**plan.settings, "database_pool": pool})
+
+
+def _begin(plan: Plan) -> None:
+    """What it logs goes into one file of all workers; and no TLS here, whose certificates take long to read."""
+    os.environ["SSL_CERT_DIR"] = str(plan.folder)
+    with (plan.folder / "workers.log").open("ab") as log:
+        os.dup2(log.fileno(), 2)
+    logs.configure()

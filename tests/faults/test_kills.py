@@ -1,0 +1,73 @@
+"""SIGKILL at five points around a purchase: the short form of `make kills`, on the session's engine."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.containers import Containers
+from tests.faults.kills import report
+from tests.faults.kills.plan import POINTS, Plan
+from tests.faults.kills.run import Outcome, deploy_copy, run
+from workers.casefile import migrate
+from workers.runtime.engine import Engine
+from workers.runtime.native.stack import Stack
+
+
+@pytest.mark.engine
+async def test_a_worker_killed_at_any_point_neither_loses_a_purchase_nor_makes_it_twice(
+    engine: Stack | Containers, tmp_path: Path, full: bool
+) -> None:
+    """Real workers with real jobs, a kill per order; judged by the supplier's own books."""
+    first = time.time_ns() // 1_000_000
+    values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in engine.environment().items()}
+    plan = Plan(40 if full else 2, first, values, tmp_path, process=f"kills_{first}")
+    migrate.upgrade(values["database_url"])
+    async with Engine(values["zeebe_grpc"], values["zeebe_rest"]) as client:
+        await deploy_copy(client, plan.process)
+    figures = report.judge(plan, await run(plan))
+    log = (tmp_path / "workers.log").read_text()[-3000:]
+    assert figures.ok, f"{figures}\n{log}"
+    assert figures.kills == figures.in_books == plan.total
+
+
+class TestTheVerdict:
+    """Each thing that can go wrong is seen."""
+
+    plan = Plan(1, 1, {}, Path())
+    good = Outcome(
+        killed=5,
+        hits=bytes([1] * 5),
+        bought=[1] * 5,
+        finished=[True] * 5,
+        ledger_wrong=[],
+        other_ends={},
+        seconds=1,
+    )
+
+    def test_all_bought_once_is_right(self) -> None:
+        assert report.judge(self.plan, self.good).ok
+
+    def test_an_order_bought_twice_is_not(self) -> None:
+        figures = report.judge(self.plan, replace(self.good, bought=[1, 2, 1, 1, 1]))
+        assert (figures.ok, figures.twice, figures.points[POINTS[1]].twice) == (False, 1, 1)
+
+    @pytest.mark.parametrize("lost", [{"bought": [1, 1, 0, 1, 1]}, {"finished": [True, True, False, True, True]}])
+    def test_an_order_not_bought_or_not_finished_is_lost(self, lost: dict[str, Any]) -> None:
+        figures = report.judge(self.plan, replace(self.good, **lost))
+        assert (figures.ok, figures.lost, figures.points[POINTS[2]].lost) == (False, 1, 1)
+
+    @pytest.mark.parametrize(
+        "flaw",
+        [
+            {"killed": 4},
+            {"hits": bytes([1, 1, 1, 1, 0])},
+            {"hits": bytes([2, 0, 1, 1, 1])},
+            {"ledger_wrong": ["1"]},
+            {"other_ends": {1: 1}},
+        ],
+    )
+    def test_missing_kills_wrong_bookings_and_other_ends_are_not(self, flaw: dict[str, Any]) -> None:
+        assert not report.judge(self.plan, replace(self.good, **flaw)).ok
