@@ -2,13 +2,16 @@
 
 import asyncio
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from api.deps import Caller
 from api.errors import unavailable
 from api.schemas.common import Answer, problems
 from workers.runtime.bootstrap import Assembled
+from workers.runtime.collectors import RelayLink
 from workers.runtime.health import State, states
+from workers.runtime.metrics import CONTENT_TYPE, page
 
 router = APIRouter(tags=["Health"])
 
@@ -44,3 +47,11 @@ async def readyz(request: Request) -> Readiness:
     if missing:
         raise unavailable(f"Not ready: {', '.join(missing)}.", dependencies=dependencies)
     return Readiness(dependencies=dependencies)
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request, _caller: Caller) -> Response:
+    """For Prometheus, with a token as its credentials: it tells how the business goes."""
+    assembled: Assembled = request.app.state.assembled
+    await assembled.books.look()
+    return Response(page(assembled.books, RelayLink(assembled.relay.link)), media_type=CONTENT_TYPE)

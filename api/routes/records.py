@@ -5,6 +5,7 @@ by the broker and sent again, so that nothing is lost while we, or our database,
 """
 
 import hmac
+import time
 from typing import Annotated, Any
 
 import orjson
@@ -16,6 +17,7 @@ from api import body
 from api.deps import SettingsOf
 from api.errors import Problem
 from workers.casefile.records import Projection
+from workers.runtime.metrics import RECORDS_LAG
 
 MAX_BYTES = 64 * body.MEGABYTE
 
@@ -61,6 +63,8 @@ async def take_in(request: Request, projection: Annotated[Projection, Depends(pr
     """Take in a batch, commit, and only then say so. Idempotent by partition and position."""
     raw = await body.read(request, types=_TYPES, limit=MAX_BYTES)
     actions, records = _parse(raw)
+    if written := [at for record in records if isinstance(at := record.get("timestamp"), int)]:
+        RECORDS_LAG.observe(max(time.time() - min(written) / 1000, 0))
     await projection.take_in(records)
     items = [{"index": {**action["index"], "status": 201, "result": "created"}} for action in actions]
     return JSONResponse({"took": 1, "errors": False, "items": items}, headers=_PRODUCT)

@@ -157,3 +157,18 @@ async def test_every_answer_makes_browsers_careful(app: FastAPI) -> None:
             assert "frame-ancestors 'none'" in headers["content-security-policy"]
             assert headers["x-frame-options"] == "DENY"
             assert "script-src 'unsafe" not in headers["content-security-policy"]
+
+
+async def test_metrics_are_for_those_with_a_token(client: httpx.AsyncClient) -> None:
+    assert_problem(await client.get("/metrics"), 401, "unauthorized")
+    answer = await client.get("/metrics", headers=BEARER)
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "orderops_database_up 1.0" in answer.text
+
+
+async def test_invented_methods_and_addresses_make_no_metrics_of_their_own(client: httpx.AsyncClient) -> None:
+    for name in ("CANARYA", "CANARYB"):
+        await client.request(name, f"/nothing/{name}")
+    text = (await client.get("/metrics", headers=BEARER)).text
+    assert 'method="other",route="unknown",status="404"' in text
+    assert "CANARY" not in text

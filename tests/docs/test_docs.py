@@ -17,9 +17,10 @@ from starlette.routing import Mount, Route
 from api.errors import PROBLEMS
 from api.main import create_app
 from workers.adapters.mock_behaviour import OPERATIONS, Kind
-from workers.runtime import commands, errors, links
+from workers.runtime import commands, errors, links, metrics
 from workers.runtime.arguments import ORDER
 from workers.runtime.bootstrap import Assembled, assemble
+from workers.runtime.collectors import GAUGES
 from workers.runtime.jobs import Process
 from workers.runtime.model import read_decisions, read_diagram
 from workers.runtime.native.camunda import WANTED_RECORDS
@@ -206,6 +207,17 @@ class TestReference:
 
     def test_every_kind_of_record_is_explained(self) -> None:
         assert missing(list(WANTED_RECORDS), page("reference/records.md")) == []
+
+    def test_every_metric_is_explained_and_no_other(self) -> None:
+        measured = {metric.name: metric for metric in metrics.REGISTRY.collect()}
+        ours = {name + ("_total" if measured[name].type == "counter" else "") for name in measured} | set(GAUGES)
+        ours = {name for name in ours if name.startswith("orderops_")}
+        assert {"orderops_jobs_total", "orderops_relay_lag_seconds"} < ours, "this test does not see the metrics"
+        text = page("reference/metrics.md")
+        assert missing([*ours, *metrics.Outcome], text) == []
+        for path in PAGES:
+            named = set(re.findall(r"(?<![\w-])orderops_[a-z_]+(?=[`{\[ )>])", path.read_text(encoding="utf-8")))
+            assert named - ours - {f"{name}_bucket" for name in ours} == set(), path.name
 
     def test_every_misbehaviour_is_explained(self) -> None:
         assert missing([*OPERATIONS, *Kind], page("howto/try-a-failure.md")) == []

@@ -13,6 +13,8 @@ import httpx
 import pytest
 
 from tests.fakes.job_gateway import FakeJobGateway, make_job
+from workers.casefile.db import Database
+from workers.runtime.collectors import Books
 from workers.runtime.errors import UserError
 from workers.runtime.health import SILENT_SECONDS, Check, Health
 from workers.runtime.host import Host
@@ -31,6 +33,12 @@ async def away() -> bool:
 async def hangs() -> bool:
     await asyncio.sleep(60)
     return True
+
+
+def books() -> Books:
+    """Of a database that nobody reaches."""
+    database = Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    return Books(database, database)
 
 
 def alike(gateway: FakeJobGateway, max_running: int = 32) -> Host:
@@ -59,7 +67,7 @@ async def heard(health: Health) -> None:
 
 
 async def ask(host: Host, path: str = "/readyz", **checks: Check) -> tuple[int, dict[str, Any]]:
-    transport = httpx.ASGITransport(create_app(host, {"database": well, "engine": well, **checks}))
+    transport = httpx.ASGITransport(create_app(host, {"database": well, "engine": well, **checks}, books()))
     async with httpx.AsyncClient(transport=transport, base_url="http://worker") as client:
         answer = await client.get(path)
     return answer.status_code, answer.json()
@@ -127,7 +135,7 @@ class TestServing:
         with socket.create_server(("127.0.0.1", 0)) as found:
             port = found.getsockname()[1]
         before = signal.getsignal(signal.SIGTERM)
-        async with serving(create_app(alike(FakeJobGateway()), {}), "127.0.0.1", port):
+        async with serving(create_app(alike(FakeJobGateway()), {}, books()), "127.0.0.1", port):
             async with httpx.AsyncClient(trust_env=False) as client:
                 answer = await client.get(f"http://127.0.0.1:{port}/livez")
             assert signal.getsignal(signal.SIGTERM) is before
@@ -135,7 +143,9 @@ class TestServing:
 
     async def test_a_taken_port_is_told_in_a_sentence(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(UserError) as refused:
-            async with serving(create_app(alike(FakeJobGateway()), {}), "127.0.0.1", taken.getsockname()[1]):
+            async with serving(
+                create_app(alike(FakeJobGateway()), {}, books()), "127.0.0.1", taken.getsockname()[1]
+            ):
                 pass
         assert "ORDEROPS_WORKER_PORT" in str(refused.value.hint)
 

@@ -30,6 +30,7 @@ from workers.runtime.errors import (
     OutcomeUnknown,
     Unavailable,
 )
+from workers.runtime.metrics import EFFECTS
 
 NOTHING_HAPPENED = (BusinessOutcome, NeedsHuman, Unavailable)
 """Raised by an adapter when the provider surely did nothing; an EffectConflict is none of these."""
@@ -118,7 +119,7 @@ class Journal:
             if known is None:
                 if effect.state != EffectState.NOT_EXECUTED:
                     await self._let_settle(connection, intent.key)
-                await _mark(connection, intent.key, EffectState.STOPPED)
+                await _mark(connection, intent, EffectState.STOPPED)
                 await connection.commit()
             return known
 
@@ -214,15 +215,15 @@ async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Resul
     try:
         result = await intent.call()
     except EffectConflict:  # the provider has something under our key: to be asked about before anything else
-        await _mark(connection, intent.key, EffectState.UNKNOWN)
+        await _mark(connection, intent, EffectState.UNKNOWN)
         await connection.commit()
         raise
     except NOTHING_HAPPENED:
-        await _mark(connection, intent.key, EffectState.NOT_EXECUTED)
+        await _mark(connection, intent, EffectState.NOT_EXECUTED)
         await connection.commit()
         raise
     except Exception as error:
-        await _mark(connection, intent.key, EffectState.UNKNOWN)
+        await _mark(connection, intent, EffectState.UNKNOWN)
         await connection.commit()
         if isinstance(error, OutcomeUnknown):
             raise
@@ -234,7 +235,7 @@ async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Resul
 async def _done(connection: AsyncConnection, intent: Intent[Result], result: Result) -> None:
     await _mark(
         connection,
-        intent.key,
+        intent,
         EffectState.DONE,
         TypeAdapter(intent.result_type).dump_python(result, mode="json"),
     )
@@ -244,10 +245,11 @@ async def _done(connection: AsyncConnection, intent: Intent[Result], result: Res
 
 
 async def _mark(
-    connection: AsyncConnection, key: str, state: EffectState, result: dict[str, Any] | None = None
+    connection: AsyncConnection, intent: Intent[Any], state: EffectState, result: dict[str, Any] | None = None
 ) -> None:
+    EFFECTS.labels(intent.kind, state).inc()
     await connection.execute(
         update(Effect)
-        .where(Effect.key == key)
+        .where(Effect.key == intent.key)
         .values(state=state, result=result, settled_at=text("clock_timestamp()"))
     )

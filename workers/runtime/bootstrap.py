@@ -25,6 +25,7 @@ from workers.ports.ledger import Ledger
 from workers.ports.mail import Mailer
 from workers.ports.shop import Shop
 from workers.ports.supplier import Suppliers
+from workers.runtime.collectors import Books
 from workers.runtime.engine import Engine
 from workers.runtime.health import CHECK_SECONDS, Check
 from workers.runtime.jobs import Process
@@ -58,6 +59,7 @@ class Assembled:
     links: Links
     projection: Projection
     relay: Relay
+    books: Books
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -91,6 +93,8 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
         url = str(settings.database_url)
         database = Database(url, settings.database_pool)
         stack.push_async_callback(database.close)
+        own = Database(url, pool=1)
+        stack.push_async_callback(own.close)
         if outside is None:
             world = MockWorld(url, pool_size=settings.database_pool)
             stack.push_async_callback(world.close)
@@ -121,4 +125,5 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             links=links,
             projection=Projection(database, {process.id: process.outcomes for process in processes}),
             relay=Relay(database, engine),
+            books=Books(database, own),
         )

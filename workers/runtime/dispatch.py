@@ -29,6 +29,7 @@ from workers.runtime.gateway import JobGateway
 from workers.runtime.jobs import Job
 from workers.runtime.lease import Lease
 from workers.runtime.logs import places
+from workers.runtime.metrics import JobMeter, Outcome
 
 log = structlog.get_logger()
 
@@ -37,6 +38,12 @@ LONGEST_RUN = 10
 
 MOST_WAITING = 8
 """So many times the handlers that may run at once may wait out a back-off; more wait in the slots of handlers."""
+
+NOT_ACCEPTED = {
+    Delivery.GONE: Outcome.GONE,
+    Delivery.REFUSED: Outcome.REFUSED,
+    Delivery.LOST: Outcome.LOST,
+}
 
 SHUTTING_DOWN = "Given back: the worker is shutting down."
 
@@ -56,12 +63,14 @@ class Dispatcher:
         self._gateway = gateway
         self._pause = pause
         self._failures = Failures()
+        self._meter = JobMeter(job.type)
         self._working: set[asyncio.Task[Any]] = set()
         self._closing = False
 
     async def do(self, raw: ActivatedJob, left: float) -> None:
         """Do the job that is ours for `left` seconds, and tell the engine how it went."""
         began = perf_counter()
+        self._meter.began(self.timeout - left)
         context = JobContext(
             process=raw.bpmnProcessId,
             process_instance_key=raw.processInstanceKey,
@@ -84,19 +93,24 @@ class Dispatcher:
         except BaseException:
             lease.stop()
             raise
-        duration_ms = round((perf_counter() - began) * 1000, 1)
         if isinstance(answer, Fail) and answer.retries and answer.back_off:
-            _report(answer, Delivery.ACCEPTED, raw.retries, duration_ms)
+            self._report(answer, Delivery.ACCEPTED, raw.retries, perf_counter() - began)
             await self._hold_back(raw.key, answer, lease)
             return
         lease.stop()
         delivery = await self._deliver(raw.key, answer, lease.left)
-        _report(answer, delivery, raw.retries, duration_ms)
+        self._report(answer, delivery, raw.retries, perf_counter() - began)
 
     async def give_back(self, raw: ActivatedJob) -> None:
         """Let another worker have a job that was not begun; its retries stay as they are."""
         await deliver(self._gateway, raw.key, Fail(SHUTTING_DOWN, raw.retries), within=1.0)
+        self._meter.not_begun(Outcome.GIVEN_BACK)
         log.info("job.given_back", job_key=raw.key, job_type=raw.type)
+
+    def drop(self, raw: ActivatedJob) -> None:
+        """Leave a job alone that was not begun and is no longer ours."""
+        self._meter.not_begun(Outcome.DROPPED)
+        log.info("job.dropped", job_key=raw.key, job_type=raw.type)
 
     async def stop_waiting(self) -> None:
         """Wait for no back-off any more: the engine hands those jobs out when theirs is over."""
@@ -186,30 +200,33 @@ class Dispatcher:
             self._failures.forget(key)
         return delivery
 
+    def _report(self, answer: Answer, delivery: Delivery, retries: int, seconds: float) -> None:
+        """The one summary line of a job, and its place in the metrics."""
+        outcome, fields = _summary(answer, retries)
+        burnt = isinstance(answer, Fail) and answer.retries < retries
+        duration_ms = round(seconds * 1000, 1)
+        if delivery is Delivery.ACCEPTED:
+            self._meter.ended(outcome, seconds, burnt=burnt)
+            write = log.warning if outcome in {Outcome.FAILED, Outcome.INCIDENT} else log.info
+            write(f"job.{outcome}", duration_ms=duration_ms, **fields)
+        else:
+            self._meter.ended(NOT_ACCEPTED[delivery], seconds, burnt=burnt)
+            log.warning(f"job.{delivery}", meant=f"job.{outcome}", duration_ms=duration_ms, **fields)
 
-def _report(answer: Answer, delivery: Delivery, retries: int, duration_ms: float) -> None:
-    """The one summary line of a job."""
-    event, fields = _summary(answer, retries)
-    if delivery is Delivery.ACCEPTED:
-        write = log.warning if event in {"job.failed", "job.incident"} else log.info
-        write(event, duration_ms=duration_ms, **fields)
-    else:
-        log.warning(f"job.{delivery}", meant=event, duration_ms=duration_ms, **fields)
 
-
-def _summary(answer: Answer, retries: int) -> tuple[str, Mapping[str, Any]]:
+def _summary(answer: Answer, retries: int) -> tuple[Outcome, Mapping[str, Any]]:
     match answer:
         case Complete():
-            return "job.completed", {}
+            return Outcome.COMPLETED, {}
         case Throw():
-            return "job.error_thrown", {"code": answer.code}
+            return Outcome.ERROR_THROWN, {"code": answer.code}
         case Fail(message=message) if message == SHUTTING_DOWN:
-            return "job.given_back", {}
+            return Outcome.GIVEN_BACK, {}
         case Fail(retries=0):
-            return "job.incident", {"message": answer.message}
+            return Outcome.INCIDENT, {"message": answer.message}
         case Fail():
             back_off = round(answer.back_off.total_seconds(), 1)
-            return "job.failed", {
+            return Outcome.FAILED, {
                 "message": answer.message,
                 "retries_left": answer.retries,
                 "retries_burnt": retries - answer.retries,

@@ -169,7 +169,7 @@ class Lane:
         left = ends - loop.time()
         if left <= 0:
             self._slots.release()
-            log.info("job.dropped", job_type=raw.type, job_key=raw.key)
+            self._dispatcher.drop(raw)
             return
         task = asyncio.create_task(self._dispatcher.do(raw, left))
         self._running.add(task)

@@ -1,4 +1,4 @@
-"""What a worker tells of itself over HTTP: whether it lives, and whether it can work. And the end of a deaf one.
+"""What a worker tells of itself over HTTP: whether it lives and can work, and metrics. And the end of a deaf one.
 
 There is no log-in, so it listens on 127.0.0.1 unless the settings say otherwise. Nothing personal is told.
 """
@@ -13,13 +13,15 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from workers.runtime.collectors import Books, JobTypes
 from workers.runtime.engine import Engine
 from workers.runtime.health import CHECK_SECONDS, Check, Health, State, states
 from workers.runtime.host import Host
 from workers.runtime.listening import listen
+from workers.runtime.metrics import CONTENT_TYPE, page
 
 log = structlog.get_logger()
 
@@ -28,7 +30,7 @@ DEAF_SECONDS = 300.0
 LOOK_SECONDS = 15.0
 
 
-def create_app(host: Host, checks: Mapping[str, Check]) -> Starlette:
+def create_app(host: Host, checks: Mapping[str, Check], books: Books) -> Starlette:
     """The worker's own small application."""
 
     async def livez(_request: Request) -> JSONResponse:
@@ -42,7 +44,11 @@ def create_app(host: Host, checks: Mapping[str, Check]) -> Starlette:
         content = {"status": status, "dependencies": dependencies, "job_types": job_types}
         return JSONResponse(content, 200 if status == "ok" else 503)
 
-    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz)])
+    async def metrics(_request: Request) -> Response:
+        await books.look()
+        return Response(page(books, JobTypes(host.health)), media_type=CONTENT_TYPE)
+
+    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)])
 
 
 def _told(health: Health) -> dict[str, Any]:

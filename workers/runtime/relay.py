@@ -10,7 +10,7 @@ import contextlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import psycopg
@@ -23,6 +23,7 @@ from workers.casefile.models import InboxRow
 from workers.runtime.errors import EngineRefused, EngineUnavailable
 from workers.runtime.health import Link
 from workers.runtime.logs import places
+from workers.runtime.metrics import MESSAGES, RELAY_LAG
 
 log = structlog.get_logger()
 
@@ -158,12 +159,16 @@ class Relay:
             pause = min(0.2 * 2 ** min(row.attempts, 10), LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
             self._resting[row.id] = asyncio.get_running_loop().time() + pause
             self.link.failed(outcome.error)
+            MESSAGES.labels("put_off").inc()
             return
         self.link.succeeded()
         say = log.bind(inbox_id=row.id, message_name=row.message_name, trace=row.trace_id)
         if outcome.refused:
+            MESSAGES.labels("refused").inc()
             say.error("message.refused")
         else:
+            MESSAGES.labels("published").inc()
+            RELAY_LAG.observe(max((datetime.now(UTC) - row.received_at).total_seconds(), 0))
             say.info("message.published")
 
     async def _listen(self) -> None:

@@ -76,7 +76,7 @@ def _telling(app: Assembled, host: Host) -> AbstractAsyncContextManager[None]:
     settings = app.settings
     if settings.worker_port is None:
         return nullcontext()
-    return serving(create_app(host, app.checks), settings.worker_host, settings.worker_port)
+    return serving(create_app(host, app.checks, app.books), settings.worker_host, settings.worker_port)
 
 
 async def _run(host: Host, engine_answers: Check) -> None:

@@ -1,0 +1,56 @@
+"""What waits in the books: inbox rows for the engine, effects for their answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Float, cast, extract, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
+
+from workers.casefile.models import Effect, EffectState, InboxRow
+
+UNSETTLED_FOR = timedelta(minutes=1)
+"""An effect that is intended or unknown for so long is not just under way."""
+LONGEST_MS = 1_000
+"""No look into the books may cost more than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Ages in seconds; 0 when nothing waits."""
+
+    inbox_rows: int
+    inbox_age: float
+    unsettled: Mapping[str, int]
+    """Effects older than a minute by state: intended, unknown."""
+    unsettled_age: float
+
+
+async def backlog(connection: AsyncConnection) -> Backlog:
+    """Count what waits; on partial indexes, so that it costs by what waits and not by what has ever been."""
+    await connection.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_MS}ms'"))
+    waiting = InboxRow.published_at.is_(None), InboxRow.refused_at.is_(None)
+    oldest = select(_age(InboxRow.received_at)).where(*waiting).order_by(InboxRow.id).limit(1)
+    rows = await connection.scalar(select(func.count()).select_from(InboxRow).where(*waiting))
+    age = await connection.scalar(oldest)
+    unsettled = (
+        select(Effect.state, func.count(), func.max(_age(Effect.intended_at)))
+        .where(
+            Effect.state.in_([EffectState.INTENDED, EffectState.UNKNOWN]),
+            Effect.intended_at < func.now() - UNSETTLED_FOR,
+        )
+        .group_by(Effect.state)
+    )
+    effects = (await connection.execute(unsettled)).all()
+    counts = {EffectState.INTENDED.value: 0, EffectState.UNKNOWN.value: 0}
+    return Backlog(
+        inbox_rows=rows or 0,
+        inbox_age=max(age or 0.0, 0.0),
+        unsettled=counts | {state: count for state, count, _ in effects},
+        unsettled_age=max((age for *_, age in effects), default=0.0),
+    )
+
+
+def _age(since: InstrumentedAttribute[datetime]) -> ColumnElement[float]:
+    return cast(extract("epoch", func.now() - since), Float)
