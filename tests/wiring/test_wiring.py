@@ -227,7 +227,7 @@ BROKEN = {
         BPMN,
         'messageRef="Msg_OrderPaid"',
         "",
-        "message order_paid is declared, but nothing in the diagram waits for it",
+        "no start event has message order_paid; once deployed, nothing would start any more",
     ),
     "message that starts but should not": (
         BPMN,

@@ -151,7 +151,10 @@ def _messages(process: Process, diagram: Diagram, _files: Files) -> Iterator[str
     declared = {message.name.value: message for message in process.messages}
     caught = {catch.message for catch in diagram.catches}
     for name in sorted(declared.keys() - caught):
-        yield f"{process.id}: message {name} is declared, but nothing in the diagram waits for it."
+        if declared[name].starts:
+            yield f"{process.id}: no start event has message {name}; once deployed, nothing would start any more."
+        else:
+            yield f"{process.id}: message {name} is declared, but nothing in the diagram waits for it."
     for catch in diagram.catches:
         message = declared.get(catch.message)
         if message is None:
