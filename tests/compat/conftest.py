@@ -92,14 +92,15 @@ async def floor(engine88: Engine88, settings: Settings) -> AsyncIterator[Floor88
         server = uvicorn.Server(uvicorn.Config(create_app(app), port=settings.api_port, log_level="warning"))
         jobs = [job for process in app.processes for job in process.jobs]
         await app.engine.deploy(resources())
+        host = Host(jobs, GrpcJobGateway(app.engine.channel))
         at_work = asyncio.gather(
             server.serve(),
-            Host(jobs, GrpcJobGateway(app.engine.channel)).run(stop),
+            host.run(stop),
             _pass_on_records(engine88, app.projection, stop),
         )
         base_url = f"http://{HOST}:{settings.api_port}"
         async with httpx.AsyncClient(base_url=base_url) as http:
-            yield Floor88(app, world, http, management_url="", engine88=engine88)
+            yield Floor88(app, world, http, management_url="", host=host, engine88=engine88)
         stop.set()
         server.should_exit = True
         await at_work

@@ -10,20 +10,29 @@ import hashlib
 import hmac
 import itertools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import httpx
 import orjson
+import uvicorn
 from sqlalchemy import select
 
+from api.main import create_app
 from workers.adapters.mock_behaviour import misbehave
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import EventRow, MailRow, MockWorld, PostingRow, SupplierOrderRow
+from workers.casefile import migrate
 from workers.casefile.models import Case, ElementEvent, Incident, Task
+from workers.runtime import bootstrap
 from workers.runtime.bootstrap import Assembled
+from workers.runtime.deploy import deploy
+from workers.runtime.gateway import GrpcJobGateway
+from workers.runtime.host import Host
+from workers.runtime.settings import Settings
 
 Found = TypeVar("Found")
 SECRET, TOKEN = "shop-secret", "api-token"  # known to this session's own api only
@@ -74,6 +83,7 @@ class Floor:
     world: MockWorld
     http: httpx.AsyncClient
     management_url: str
+    host: Host
     travelled: timedelta = field(default_factory=timedelta)
 
     async def pay(self, order: dict[str, Any], times: int = 1) -> str:
@@ -217,3 +227,24 @@ class Floor:
                 return found
             await asyncio.sleep(0.03)
         raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
+
+
+@asynccontextmanager
+async def opened(settings: Settings, api_url: str, management_url: str) -> AsyncIterator[Floor]:
+    """Migrate, serve api, relay and workers in this process, and deploy; all ends with the block."""
+    url = str(settings.database_url)
+    await asyncio.to_thread(migrate.upgrade, url)
+    stop = asyncio.Event()
+    async with MockWorld(url) as world, bootstrap.assemble(settings) as app:
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(app), host=settings.api_host, port=settings.api_port, log_level="warning")
+        )
+        serving = asyncio.create_task(server.serve())
+        await deploy(app.engine, app.processes)
+        host = Host([job for process in app.processes for job in process.jobs], GrpcJobGateway(app.engine.channel))
+        working = asyncio.create_task(host.run(stop))
+        async with httpx.AsyncClient(base_url=api_url) as http:
+            yield Floor(app, world, http, management_url, host)
+        stop.set()
+        server.should_exit = True
+        await asyncio.gather(working, serving)
