@@ -1,0 +1,62 @@
+"""One orderops for the faults of the broker: the broker is the test's own, to be killed and frozen."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from tests.engine.shop_floor import SECRET, TOKEN, Floor, opened
+from tests.faults.own_broker import OwnBroker
+from workers.runtime.native.camunda import Records
+from workers.runtime.native.ports import HOST, StackPorts, free_base_port
+from workers.runtime.settings import Settings
+
+
+@pytest.fixture(scope="package")
+def ports() -> StackPorts:
+    return StackPorts(free_base_port())
+
+
+@pytest.fixture(scope="package")
+async def broker(scratch: Path, ports: StackPorts) -> AsyncIterator[OwnBroker]:
+    records = Records(url=f"http://{HOST}:{ports.api}", password="records", bulk=100)
+    broker = OwnBroker(scratch / "own-broker", ports, records)
+    try:
+        await broker.start()
+        yield broker
+    finally:
+        broker.stop()
+
+
+@pytest.fixture(scope="package")
+def own_database(database_url: str) -> str:
+    """A database that no other test empties, on the session's server."""
+    name = f"faults_{uuid4().hex}"
+    server = create_engine(database_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    server.dispose()
+    return make_url(database_url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="package")
+async def floor(broker: OwnBroker, own_database: str, ports: StackPorts) -> AsyncIterator[Floor]:
+    api_url = f"http://{HOST}:{ports.api}"
+    settings = Settings.model_validate(
+        {
+            "database_url": own_database,
+            "zeebe_grpc": broker.grpc_address,
+            "zeebe_rest": broker.rest_url,
+            "api_host": HOST,
+            "api_port": ports.api,
+            "public_url": api_url,
+            "link_secret": "links",
+            "records_password": "records",
+            "shopify_secrets": SECRET,
+            "api_tokens": TOKEN,
+        }
+    )
+    async with opened(settings, api_url, broker.management_url) as floor:
+        yield floor
