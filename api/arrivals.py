@@ -3,6 +3,7 @@
 import hashlib
 
 from workers.casefile.inbox import Arrival
+from workers.runtime import tracing
 from workers.runtime.jobs import Message, MessagePayload, Process
 
 
@@ -17,7 +18,7 @@ def arrival_of(
         message_name=message.name,
         correlation_key=correlation_key,
         time_to_live_ms=int(message.time_to_live.total_seconds() * 1000),
-        variables=payload.model_dump(mode="json"),
+        variables={**payload.model_dump(mode="json"), **tracing.for_message(starts=message.starts)},
         dedupe_key=f"{message.name}:{correlation_key}",
         body_sha256=hashlib.sha256(body).digest(),
         trace_id=trace_id,

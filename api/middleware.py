@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
+from opentelemetry.trace import Span
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Problem, as_problem
+from workers.runtime import tracing
 from workers.runtime.logs import places
 from workers.runtime.metrics import HTTP_DURATION
 
@@ -25,8 +27,7 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 """Others are counted as one: whoever invents methods must not make metrics without end."""
 
-UNINTERESTING = frozenset({"/livez", "/metrics", "/readyz"})
-"""Asked for all the time by those who watch."""
+WATCHED = frozenset({"/livez", "/metrics", "/readyz"})
 
 SAFE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -51,12 +52,14 @@ class Surroundings:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        trace_id = _trace_id(scope)
-        scope.setdefault("state", {})["trace_id"] = trace_id
-        started, answered = time.perf_counter(), _Answered(send, trace_id)
-        with structlog.contextvars.bound_contextvars(trace_id=trace_id):
-            await self._serve(scope, receive, answered)
-            _log(scope, answered.status, time.perf_counter() - started)
+        caller = _traceparent(scope)
+        with tracing.NOTHING if _uninteresting(scope["path"]) else tracing.request(caller) as span:
+            trace_id = tracing.trace_id(span) or (caller[3:35] if caller else secrets.token_hex(16))
+            scope.setdefault("state", {})["trace_id"] = trace_id
+            started, answered = time.perf_counter(), _Answered(send, trace_id)
+            with structlog.contextvars.bound_contextvars(trace_id=trace_id):
+                await self._serve(scope, receive, answered)
+                _tell(scope, answered.status, time.perf_counter() - started, span)
 
     async def _serve(self, scope: Scope, receive: Receive, send: "_Answered") -> None:
         try:
@@ -86,25 +89,32 @@ class _Answered:
             for name, value in SAFE_HEADERS.items():
                 headers.setdefault(name, value)
             headers["X-Trace-Id"] = self._trace_id
-            headers["traceparent"] = f"00-{self._trace_id}-{secrets.token_hex(8)}-01"
+            headers["traceparent"] = tracing.carried() or f"00-{self._trace_id}-{secrets.token_hex(8)}-01"
         await self._send(message)
 
 
-def _trace_id(scope: Scope) -> str:
-    """The caller's trace id when it sent a proper one, else a new one."""
+def _traceparent(scope: Scope) -> str | None:
+    """What the caller sent, when it is a proper one."""
     for name, value in scope["headers"]:
         if name == b"traceparent" and (found := _TRACEPARENT.fullmatch(value.decode("latin-1"))):
-            return found.group(1)
-    return secrets.token_hex(16)
+            return found.group()
+    return None
 
 
-def _log(scope: Scope, status: int | None, seconds: float) -> None:
+def _uninteresting(path: str) -> bool:
+    """Asked for all the time, by those who watch and by the engine with its records."""
+    return path in WATCHED or path.startswith("/_")
+
+
+def _tell(scope: Scope, status: int | None, seconds: float, span: Span) -> None:
     """One line a request, under the route's pattern: addresses may hold tokens, which are not for logs."""
     route: Any = scope.get("route")
     pattern = getattr(route, "path", None) or "unknown"
     method = scope["method"] if scope["method"] in METHODS else "other"
     HTTP_DURATION.labels(method, pattern, str(status)).observe(seconds)
-    quiet = status is not None and status < 400 and (pattern.startswith("/_") or pattern in UNINTERESTING)
+    span.update_name(f"{method} {pattern}")
+    tracing.outcome(str(status), well=status is not None and status < 500)
+    quiet = status is not None and status < 400 and _uninteresting(pattern)
     (log.debug if quiet else log.info)(
-        "http.request", method=scope["method"], route=pattern, status=status, ms=round(seconds * 1000, 1)
+        "http.request", method=method, route=pattern, status=status, ms=round(seconds * 1000, 1)
     )

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workers.casefile.db import Database
 from workers.casefile.models import Effect, EffectState
+from workers.runtime import tracing
 from workers.runtime.errors import (
     BusinessOutcome,
     EffectConflict,
@@ -183,7 +184,8 @@ async def _settle(connection: AsyncConnection, intent: Intent[Result], effect: E
         return TypeAdapter(intent.result_type).validate_python(effect.result)
     if effect.state == EffectState.NOT_EXECUTED:
         return None
-    found = await intent.find(effect.request)
+    with tracing.call(f"{intent.kind} find", intent.key):
+        found = await intent.find(effect.request)
     if found is not None:
         await _done(connection, intent, found)
     return found
@@ -213,7 +215,8 @@ async def _intend_again(connection: AsyncConnection, intent: Intent[Any]) -> Non
 
 async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Result:
     try:
-        result = await intent.call()
+        with tracing.call(f"{intent.kind} call", intent.key):
+            result = await intent.call()
     except EffectConflict:  # the provider has something under our key: to be asked about before anything else
         await _mark(connection, intent, EffectState.UNKNOWN)
         await connection.commit()

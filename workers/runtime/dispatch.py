@@ -9,8 +9,10 @@ from typing import Any
 
 import grpc
 import structlog
+from opentelemetry.trace import Span
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
+from workers.runtime import tracing
 from workers.runtime.answers import (
     FORESEEN,
     Answer,
@@ -45,6 +47,9 @@ NOT_ACCEPTED = {
     Delivery.LOST: Outcome.LOST,
 }
 
+WELL = frozenset({Outcome.COMPLETED, Outcome.ERROR_THROWN, Outcome.GIVEN_BACK})
+"""Nothing to look at."""
+
 SHUTTING_DOWN = "Given back: the worker is shutting down."
 
 
@@ -69,6 +74,10 @@ class Dispatcher:
 
     async def do(self, raw: ActivatedJob, left: float) -> None:
         """Do the job that is ours for `left` seconds, and tell the engine how it went."""
+        with tracing.job(raw) as span:
+            await self._do(raw, left, span)
+
+    async def _do(self, raw: ActivatedJob, left: float, span: Span) -> None:
         began = perf_counter()
         self._meter.began(self.timeout - left)
         context = JobContext(
@@ -77,7 +86,7 @@ class Dispatcher:
             job_key=raw.key,
             job_type=raw.type,
             element_id=raw.elementId,
-            trace=os.urandom(8).hex(),
+            trace=tracing.trace_id(span) or os.urandom(8).hex(),
         )
         enter_job(context)
         structlog.contextvars.bind_contextvars(
@@ -202,16 +211,14 @@ class Dispatcher:
 
     def _report(self, answer: Answer, delivery: Delivery, retries: int, seconds: float) -> None:
         """The one summary line of a job, and its place in the metrics."""
-        outcome, fields = _summary(answer, retries)
-        burnt = isinstance(answer, Fail) and answer.retries < retries
-        duration_ms = round(seconds * 1000, 1)
-        if delivery is Delivery.ACCEPTED:
-            self._meter.ended(outcome, seconds, burnt=burnt)
-            write = log.warning if outcome in {Outcome.FAILED, Outcome.INCIDENT} else log.info
-            write(f"job.{outcome}", duration_ms=duration_ms, **fields)
-        else:
-            self._meter.ended(NOT_ACCEPTED[delivery], seconds, burnt=burnt)
-            log.warning(f"job.{delivery}", meant=f"job.{outcome}", duration_ms=duration_ms, **fields)
+        meant, fields = _summary(answer, retries)
+        outcome = NOT_ACCEPTED.get(delivery, meant)
+        well = outcome in WELL
+        self._meter.ended(outcome, seconds, burnt=isinstance(answer, Fail) and answer.retries < retries)
+        tracing.outcome(outcome, well=well)
+        more = {} if outcome is meant else {"meant": f"job.{meant}"}
+        write = log.info if well else log.warning
+        write(f"job.{outcome}", duration_ms=round(seconds * 1000, 1), **more, **fields)
 
 
 def _summary(answer: Answer, retries: int) -> tuple[Outcome, Mapping[str, Any]]:

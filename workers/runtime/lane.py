@@ -13,6 +13,7 @@ import grpc
 import structlog
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
+from workers.runtime import tracing
 from workers.runtime.dispatch import Dispatcher
 from workers.runtime.gateway import JobGateway, Subscription
 from workers.runtime.health import Health
@@ -62,7 +63,7 @@ class Lane:
             job_type=job.type,
             worker=worker,
             timeout_ms=int(job.timeout.total_seconds() * 1000),
-            variables=self._dispatcher.arguments.names,
+            variables=self._dispatcher.arguments.names + (tracing.VARIABLES if tracing.on() else ()),
         )
         self._sources: list[asyncio.Task[None]] = []
 

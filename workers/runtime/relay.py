@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.db import DATABASE_AWAY, Database
 from workers.casefile.models import InboxRow
+from workers.runtime import tracing
 from workers.runtime.errors import EngineRefused, EngineUnavailable
 from workers.runtime.health import Link
 from workers.runtime.logs import places
@@ -139,14 +140,15 @@ class Relay:
     async def _publish(self, row: InboxRow) -> Outcome:
         async with self._at_once:
             try:
-                await self._engine.publish_message(
-                    row.message_name,
-                    row.correlation_key,
-                    message_id=row.dedupe_key,
-                    ttl=timedelta(milliseconds=row.time_to_live_ms),
-                    variables=row.variables,
-                    within=ATTEMPT,
-                )
+                with tracing.publishing(row.message_name, row.variables) as variables:
+                    await self._engine.publish_message(
+                        row.message_name,
+                        row.correlation_key,
+                        message_id=row.dedupe_key,
+                        ttl=timedelta(milliseconds=row.time_to_live_ms),
+                        variables=variables,
+                        within=ATTEMPT,
+                    )
             except EngineRefused as error:
                 return Outcome(row, str(error), refused=True)
             except EngineUnavailable as error:

@@ -4,7 +4,7 @@ import os
 from functools import cache
 from typing import Annotated
 
-from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, PostgresDsn, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from workers.runtime.errors import UserError
@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     """Interface on which a worker tells of itself; without log-in."""
     worker_port: int | None = Field(None, ge=1, le=65535)
     """Port on which a worker tells of itself; without one it does not."""
+    otlp_endpoint: AnyHttpUrl | None = Field(
+        default_factory=lambda: os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None, validate_default=True
+    )
+    """Where traces are sent, as OTLP over HTTP; without one, nothing is traced."""
     log_format: str = Field("console", pattern="^(console|json)$")
     """console for people, json for machines."""
 
@@ -56,6 +60,11 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @property
+    def collector(self) -> str | None:
+        """Where traces are sent, as text."""
+        return str(self.otlp_endpoint) if self.otlp_endpoint else None
 
 
 @cache

@@ -8,6 +8,7 @@ from workers.runtime import logs
 from workers.runtime.bootstrap import assemble
 from workers.runtime.listening import listen
 from workers.runtime.settings import Settings, load_settings
+from workers.runtime.tracing import tracing_for
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +20,8 @@ def api_command() -> None:
     """Take webhooks, API calls and customers' answers until told to stop (Ctrl-C or SIGTERM)."""
     settings = load_settings()
     logs.configure(settings.log_format)
-    uvloop.run(_serve(settings))
+    with tracing_for("orderops-api", settings.collector):
+        uvloop.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> None:

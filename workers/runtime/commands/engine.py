@@ -21,6 +21,7 @@ from workers.runtime.jobs import Process
 from workers.runtime.monitor import create_app, deaf, engine_answers_anew, serving
 from workers.runtime.settings import Settings, load_settings
 from workers.runtime.signals import end_within, told_to_stop
+from workers.runtime.tracing import tracing_for
 from workers.runtime.wiring import require_agreement
 
 DEAF = 3
@@ -49,7 +50,8 @@ def worker_command(process: ProcessNames = None) -> None:
     """Do the jobs of the processes until told to stop (Ctrl-C or SIGTERM); then finish what is under way."""
     settings = load_settings()
     logs.configure(settings.log_format)
-    uvloop.run(_work(settings, frozenset(process or ())))
+    with tracing_for("orderops-worker", settings.collector):
+        uvloop.run(_work(settings, frozenset(process or ())))
 
 
 async def _deploy(settings: Settings) -> list[Deployed]:
