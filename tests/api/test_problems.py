@@ -83,7 +83,7 @@ class _Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def transaction(self) -> Any:
+    async def run(self, work: Any) -> Any:
         raise self._error
 
 

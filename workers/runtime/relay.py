@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.db import DATABASE_AWAY, Database
+from workers.casefile.db import DATABASE_AWAY, Database, PromptConnection
 from workers.casefile.models import InboxRow
 from workers.runtime import tracing
 from workers.runtime.errors import EngineRefused, EngineUnavailable
@@ -184,10 +184,11 @@ class Relay:
         async with self._database.engine.connect() as connection:
             raw = await connection.get_raw_connection()
             driver = raw.driver_connection
-            assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101  # Database uses psycopg
+            assert isinstance(driver, PromptConnection)  # noqa: S101  # Database's own
             try:
                 await driver.set_autocommit(True)
                 await driver.execute("LISTEN inbox")
+                driver.patience = None
                 async for _ in driver.notifies():
                     self._arrived.set()
             finally:
