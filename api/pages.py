@@ -38,7 +38,7 @@ def of_problem(problem: Problem) -> HTMLResponse:
     texts = {
         403: "Please open the link in our mail again and answer there.",
         404: "Please check that you copied the whole link from our mail.",
-        503: "Please try again in a few minutes. Nothing you entered was stored.",
+        503: "We cannot take your answer at the moment. Please try again in a few minutes.",
     }
     status = problem.kind.status
     answer = message(

@@ -1,6 +1,6 @@
-"""One orderops for the faults of the broker: the broker is the test's own, to be killed and frozen."""
+"""What fault tests kill and freeze is their own: a broker with one orderops on it, and a PostgreSQL."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from tests.engine.shop_floor import SECRET, TOKEN, Floor, opened
+from tests.faults.mortal_postgres import MortalPostgres, mortal_postgres
 from tests.faults.own_broker import OwnBroker
 from workers.runtime.native.camunda import Records
 from workers.runtime.native.ports import HOST, StackPorts, free_base_port
@@ -60,3 +61,16 @@ async def floor(broker: OwnBroker, own_database: str, ports: StackPorts) -> Asyn
     )
     async with opened(settings, api_url, broker.management_url) as floor:
         yield floor
+
+
+@pytest.fixture(scope="session")
+def one_mortal_postgres(scratch: Path) -> Iterator[MortalPostgres]:
+    with mortal_postgres(scratch / "mortal") as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def postgres(one_mortal_postgres: MortalPostgres) -> Iterator[MortalPostgres]:
+    """A PostgreSQL to freeze and kill; it runs again afterwards, whatever the test left it in."""
+    yield one_mortal_postgres
+    one_mortal_postgres.revive()

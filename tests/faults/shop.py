@@ -1,0 +1,95 @@
+"""An api on a database of the test's choice, its callers, and what they were answered."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import httpx
+import orjson
+from pydantic import PostgresDsn, SecretStr
+from sqlalchemy import func, select
+
+from api.main import create_app
+from tests.api.conftest import BEARER, SECRET, TOKEN, client_of, new_order_id, order, sign
+from tests.api.fake_engine import FakeEngine
+from workers.adapters.mock_world import MockWorld
+from workers.casefile.models import InboxRow
+from workers.casefile.requests import RequestKind
+from workers.runtime.bootstrap import Assembled, assemble, mocked_outside
+from workers.runtime.engine import Engine
+from workers.runtime.settings import Settings
+
+
+@dataclass
+class Shop:
+    """The api, and what its callers were answered."""
+
+    app: Assembled
+    http: httpx.AsyncClient
+    seconds: list[float] = field(default_factory=list)
+    acknowledged: set[int] = field(default_factory=set)
+    refused: set[int] = field(default_factory=set)
+
+    async def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+        began = time.monotonic()
+        answer = await self.http.request(method, path, **how)
+        self.seconds.append(time.monotonic() - began)
+        return answer
+
+    async def pay(self, order_id: int | None = None) -> httpx.Response:
+        """The shop's webhook for an order, a new one if none is named."""
+        order_id = order_id or new_order_id()
+        raw = orjson.dumps(order(order_id))
+        headers = {"Content-Type": "application/json", "X-Shopify-Hmac-Sha256": sign(raw)}
+        answer = await self.ask("POST", "/webhooks/shopify/orders-paid", content=raw, headers=headers)
+        (self.acknowledged if answer.is_success else self.refused).add(order_id)
+        return answer
+
+    async def start(self, order_id: int, key: str) -> httpx.Response:
+        """An API caller's command."""
+        headers = {**BEARER, "Idempotency-Key": key}
+        body = {"shopify_order_id": str(order_id)}
+        return await self.ask("POST", "/processes/fulfillment/instances", json=body, headers=headers)
+
+    async def every_route(self) -> list[httpx.Response]:
+        """Everything that needs the database, all at once."""
+        link = self.app.links.url_for("1-choice", RequestKind.REFUND_OR_WAIT)
+        reads = ("/tasks", "/tasks/5", "/cases", "/cases/5", "/incidents", "/inbox", "/inbox/5", link)
+        claim = {"assignee": "ada"}
+        return await asyncio.gather(
+            *(self.ask("GET", path, headers=BEARER) for path in reads),
+            *(self.pay() for _ in range(10)),
+            *(self.start(new_order_id(), str(new_order_id())) for _ in range(10)),
+            self.ask("POST", "/tasks/5/claim", json=claim, headers=BEARER),
+            self.ask("POST", "/tasks/5/unclaim", json={}, headers=BEARER),
+            self.ask("POST", "/tasks/5/complete", json={"variables": {}}, headers=BEARER),
+            self.ask("POST", "/incidents/5/retry", json={}, headers=BEARER),
+            self.ask("POST", link, data={"choice": "wait"}),
+        )
+
+    async def rows(self, order_id: int) -> int:
+        """How often an order lies in the inbox."""
+        query = select(func.count()).where(InboxRow.correlation_key == str(order_id))
+        async with self.app.database.sessions() as session:
+            return await session.scalar(query) or 0
+
+
+@asynccontextmanager
+async def open_shop(url: str, world_url: str, pool: int = 20) -> AsyncIterator[Shop]:
+    """An api whose outside world has books elsewhere; its relay publishes to a fake engine."""
+    settings = Settings(
+        database_url=PostgresDsn(url),
+        database_pool=pool,
+        shopify_secrets=(SecretStr(SECRET),),
+        api_tokens=(SecretStr(TOKEN),),
+        link_secret=SecretStr("link-secret"),
+        records_password=SecretStr("records-password"),
+        public_url="http://testserver",
+    )
+    async with MockWorld(world_url) as world, assemble(settings, mocked_outside(world)) as parts:
+        app = replace(parts, engine=cast(Engine, FakeEngine()))
+        async with client_of(create_app(app, run_relay=False)) as http:
+            yield Shop(app, http)
