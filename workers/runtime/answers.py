@@ -17,6 +17,8 @@ from workers.runtime.gateway import JobGateway
 FIRST_WAIT = 1.0
 WAIT_FACTOR = 3
 LONGEST_WAIT = 300.0
+DATABASE_WAITS = 2
+"""The wait for PostgreSQL grows no further than after so many failures (9 s): once it is back, all go on soon."""
 LONGEST_MESSAGE = 2_000
 SHORTEST_PATIENCE = 1.0
 FORESEEN = (JobError, *DATABASE_AWAY)
@@ -94,7 +96,7 @@ def answer_to(error: Exception, retries: int, failures_before: int, trace: str) 
             left = max(retries - 1, 0) if error.burns_retry else retries
             return Fail(_short(str(error)), left, _back_off(failures_before, error.retry_after))
         case _ if isinstance(error, DATABASE_AWAY):
-            return Fail("The database is away.", retries, _back_off(failures_before, None))
+            return Fail("The database is away.", retries, _back_off(min(failures_before, DATABASE_WAITS), None))
     return Fail(f"{type(error).__name__} (trace {trace})", max(retries - 1, 0), _back_off(failures_before, None))
 
 
