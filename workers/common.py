@@ -111,6 +111,7 @@ class Effects:
                 call=done,
                 find=find,
                 record=record,
+                harmless_twice=True,
             )
         )
 

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from workers.casefile.cases import Entry, write_entry
 from workers.casefile.db import Database
@@ -43,6 +43,7 @@ class Provider:
     before: Exception | None = None
     after: Exception | None = None
     slow: float = 0
+    slow_to_find: float = 0
     asked: list[Mapping[str, Any]] = field(default_factory=list)
 
     async def buy(self, supplier: str) -> Purchase:
@@ -56,6 +57,11 @@ class Provider:
 
     async def find(self, request: Mapping[str, Any]) -> Purchase | None:
         self.asked.append(request)
+        found = self._find(request)
+        await asyncio.sleep(self.slow_to_find)
+        return found
+
+    def _find(self, request: Mapping[str, Any]) -> Purchase | None:
         return next((purchase for purchase in self.books if purchase.supplier == request["supplier"]), None)
 
 
@@ -86,6 +92,12 @@ class Buyer:
 
     async def buy(self, supplier: str = "cj") -> Purchase:
         return await self.journal.once(self.intent(supplier))
+
+    async def let_time_pass(self, how_long: timedelta) -> None:
+        """The effect was intended so much earlier."""
+        async with self.database.transaction() as session:
+            earlier = update(Effect).where(Effect.key == self.key)
+            await session.execute(earlier.values(intended_at=Effect.intended_at - how_long))
 
     async def state(self) -> str:
         async with self.database.sessions() as session:
@@ -154,9 +166,63 @@ async def test_a_worker_killed_before_the_call_leaves_an_intent_that_is_made_goo
     with pytest.raises(asyncio.CancelledError):
         await buyer.buy()
     buyer.provider.before = None
+    with pytest.raises(EffectInProgress):
+        await buyer.buy()
+    await buyer.let_time_pass(SETTLING)
     await buyer.buy()
     assert len(buyer.provider.books) == 1
-    assert buyer.provider.asked == [{"supplier": "cj"}]
+    assert buyer.provider.asked == [{"supplier": "cj"}] * 2
+
+
+async def test_what_the_provider_executes_late_is_found_and_not_done_again(buyer: Buyer) -> None:
+    """It did not know the order when it was asked first: called again then, it would have had two."""
+    buyer.provider.before = OutcomeUnknown("time-out")
+    with pytest.raises(OutcomeUnknown):
+        await buyer.buy()
+    buyer.provider.before = None
+    with pytest.raises(EffectInProgress) as waits:
+        await buyer.buy()
+    assert waits.value.retry_after is not None
+    assert timedelta(seconds=20) < waits.value.retry_after <= SETTLING
+    buyer.provider.books.append(Purchase("po-late", "cj"))
+    assert (await buyer.buy()).id == "po-late"
+    assert [purchase.id for purchase in buyer.provider.books] == ["po-late"]
+
+
+async def test_what_begins_to_exist_while_the_provider_is_asked_is_not_overlooked(buyer: Buyer) -> None:
+    """Its time is over when its answer is there, but was not when it was asked."""
+    buyer.journal = Journal(buyer.database, settling=timedelta(seconds=0.5))
+    buyer.provider.before = OutcomeUnknown("time-out")
+    with pytest.raises(OutcomeUnknown):
+        await buyer.buy()
+    buyer.provider.before, buyer.provider.slow_to_find = None, 0.6
+    with pytest.raises(EffectInProgress):
+        await buyer.buy()
+    buyer.provider.books.append(Purchase("po-late", "cj"))
+    await buyer.buy()
+    assert len(buyer.provider.books) == 1
+
+
+async def test_what_may_be_done_twice_without_harm_is_done_again_at_once(buyer: Buyer) -> None:
+    buyer.provider.before = OutcomeUnknown("time-out")
+    harmless = replace(buyer.intent(), harmless_twice=True)
+    with pytest.raises(OutcomeUnknown):
+        await buyer.journal.once(harmless)
+    buyer.provider.before = None
+    assert (await buyer.journal.once(harmless)).id == "po-1"
+
+
+async def test_another_supplier_is_asked_only_when_the_first_can_no_longer_execute(buyer: Buyer) -> None:
+    """It knows nothing of the first one's key."""
+    buyer.provider.before = OutcomeUnknown("time-out")
+    with pytest.raises(OutcomeUnknown):
+        await buyer.buy("cj")
+    buyer.provider.before = None
+    with pytest.raises(EffectInProgress):
+        await buyer.buy("aliexpress")
+    await buyer.let_time_pass(SETTLING)
+    assert (await buyer.buy("aliexpress")).supplier == "aliexpress"
+    assert buyer.provider.asked[-1] == {"supplier": "cj"}
 
 
 @pytest.mark.parametrize("refusal", [Unavailable("503"), BusinessOutcome(Codes.SOLD_OUT, "sold out")])

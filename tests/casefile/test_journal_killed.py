@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -36,11 +37,12 @@ async def killed_at(moment: Moment, url: str, key: str, provider: Provider) -> A
 
 
 async def once(database: Database, intent: Intent[Bought]) -> Bought:
-    """The next attempt. PostgreSQL needs a moment to see that the connection, and with it the lock, is dead."""
-    async with asyncio.timeout(5):
+    """The next attempt. PostgreSQL needs a moment to see that the connection, and with it the lock, is dead,
+    and the provider has a second in which it may still execute."""
+    async with asyncio.timeout(20):
         while True:
             try:
-                return await Journal(database).once(intent)
+                return await Journal(database, settling=timedelta(seconds=1)).once(intent)
             except EffectInProgress:
                 await asyncio.sleep(0.02)
 

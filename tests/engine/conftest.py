@@ -14,7 +14,8 @@ from workers.runtime.settings import Settings
 def settings(engine: Stack | Containers) -> Settings:
     environment = engine.environment()
     values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in environment.items()}
-    return Settings.model_validate({**values, "shopify_secrets": SECRET, "api_tokens": TOKEN})
+    ours = {"shopify_secrets": SECRET, "api_tokens": TOKEN, "settling_seconds": 2}
+    return Settings.model_validate({**values, **ours})
 
 
 @pytest.fixture(scope="session")

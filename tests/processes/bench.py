@@ -1,12 +1,13 @@
 """The jobs of fulfillment on ports in memory, with the real journal and case file."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
 from time import time
 from typing import Any
 
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from tests.fakes import FakeEventBus, FakeLedger, FakeMailer, FakeShop, FakeSuppliers
 from tests.fakes.samples import ADDRESS, LINES
@@ -14,7 +15,7 @@ from workers.adapters.address_facts import PostalAddresses
 from workers.casefile.cases import Cases
 from workers.casefile.db import Database
 from workers.casefile.journal import SETTLING, Journal
-from workers.casefile.models import CustomerRequest
+from workers.casefile.models import CustomerRequest, Effect
 from workers.casefile.requests import CustomerRequests, RequestState, state_of
 from workers.common import Effects, Questions
 from workers.fulfillment import Fulfillment
@@ -29,9 +30,8 @@ _numbers = count(int(time() * 1000))
 class Bench:
     """One order in the shop, and everything that its jobs touch."""
 
-    def __init__(
-        self, database: Database, suppliers: FakeSuppliers | None = None, settling: timedelta = SETTLING
-    ) -> None:
+    def __init__(self, database: Database, suppliers: FakeSuppliers | None = None) -> None:
+        self._database = database
         self.order = _an_order()
         self.id = self.order.id
         self.shop = FakeShop(self.order)
@@ -42,7 +42,7 @@ class Bench:
         self.cases = Cases(database)
         self.requests = CustomerRequests(database)
         self.links = Links(SecretStr("secret of the links"), "http://shop.example")
-        journal = Journal(database, settling)
+        journal = Journal(database)
         effects = Effects(journal, self.mailer, self.events, self.ledger)
         self.jobs = Fulfillment(
             shop=self.shop,
@@ -60,6 +60,12 @@ class Bench:
         self.order = replace(self.order, **changes)
         self.shop.orders[self.id] = self.order
         await self.jobs.get_order(self.id)
+
+    async def let_settle(self) -> None:
+        """So much time goes by that no provider can be at an effect of this order any more."""
+        async with self._database.transaction() as session:
+            earlier = update(Effect).where(Effect.case_id == self.id)
+            await session.execute(earlier.values(intended_at=Effect.intended_at - SETTLING))
 
     def outside(self) -> list[Any]:
         """Everything there is in the outside world's books because of this order."""

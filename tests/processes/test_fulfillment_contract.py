@@ -168,5 +168,6 @@ async def test_when_the_call_broke_down_on_our_side_it_is_settled_too(bench: Ben
     promise.other_side(bench).refuse(promise.method, ZeroDivisionError())
     with pytest.raises((OutcomeUnknown, BusinessOutcome)):
         await promise.call(bench)
+    await bench.let_settle()
     await promise.call(bench)
     assert len(bench.outside()) == 1

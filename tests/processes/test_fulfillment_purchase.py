@@ -108,8 +108,11 @@ class TestPlaceSupplierOrder:
         bench.suppliers.refuse("place_order", RuntimeError("connection reset"))
         await cannot_buy(bench, Errors.SUPPLIER_SILENT)
         assert await bench.jobs.find_supplier_order(bench.id) == NOTHING_FOUND
+        with pytest.raises(EffectInProgress):
+            await buy(bench)
+        await bench.let_settle()
         assert await buy(bench) == Bought("cj-1", COST)
-        assert bench.suppliers.calls == ["place_order", "find_order", "find_order", "place_order"]
+        assert bench.suppliers.calls == ["place_order", *["find_order"] * 3, "place_order"]
 
     async def test_another_supplier_is_never_tried_while_the_first_may_have_the_order(self, bench: Bench) -> None:
         """The first is asked, and if it has the order, that a second was wanted is for a human to see."""
@@ -210,13 +213,10 @@ class TestStopSupplierOrder:
         assert stopped == Stopped(bought=True, supplier_order_id="cj-1", cost=COST)
         assert await bench.timeline() == ["Ordered from cj as cj-1"]
 
-    async def test_when_the_order_was_lost_and_can_no_longer_arrive_it_is_stopped(
-        self, database: Database
-    ) -> None:
-        bench = Bench(database, settling=timedelta(0))
-        await bench.jobs.get_order(bench.id)
+    async def test_when_the_order_was_lost_and_can_no_longer_arrive_it_is_stopped(self, bench: Bench) -> None:
         bench.suppliers.refuse("place_order", RuntimeError("connection reset"))
         await cannot_buy(bench, Errors.SUPPLIER_SILENT)
+        await bench.let_settle()
         assert await bench.jobs.stop_supplier_order(bench.id) == NOT_BOUGHT
         with pytest.raises(EffectStopped):
             await buy(bench)
@@ -226,6 +226,7 @@ class TestStopSupplierOrder:
         await cannot_buy(bench, Errors.SUPPLIER_SILENT)
         with pytest.raises(EffectInProgress):
             await bench.jobs.stop_supplier_order(bench.id)
+        await bench.let_settle()
         assert (await buy(bench)).supplier_order_id
 
     async def test_while_the_supplier_cannot_be_asked_it_does_not_guess(self, bench: Bench) -> None:

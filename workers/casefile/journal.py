@@ -40,7 +40,7 @@ SETTLING = timedelta(seconds=30)
 """How long after its intent an effect may still begin to exist at a provider that does not know it yet.
 
 Adapters wait at most 2 s for an answer; the rest is for a provider that works on after we gave up. An adapter that
-waits longer than 10 s needs a longer time here.
+waits longer than 10 s needs a longer time here: ORDEROPS_SETTLING_SECONDS.
 """
 
 
@@ -53,7 +53,8 @@ class Intent(Generic[Result]):
 
     `request` is what the result depends on: the same key with another request is a conflict once it is done.
     `call` does it; `find` asks the provider whether the recorded request was executed; `record` writes down what
-    follows from it in the case file, in the transaction that marks the effect done.
+    follows from it in the case file, in the transaction that marks the effect done. `harmless_twice` says that
+    doing it again changes nothing more, so that nobody has to wait before.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Intent(Generic[Result]):
     call: Callable[[], Awaitable[Result]]
     find: Callable[[Mapping[str, Any]], Awaitable[Result | None]]
     record: Callable[[AsyncConnection, Result], Awaitable[None]] | None = None
+    harmless_twice: bool = False
 
 
 class Journal:
@@ -76,18 +78,18 @@ class Journal:
     async def once(self, intent: Intent[Result]) -> Result:
         """Make the effect happen unless it has, and return its result either way.
 
-        Raises what `call` raises; EffectInProgress while another worker is at it; EffectConflict when it was done
-        with another request; EffectStopped when it was stopped; OutcomeUnknown when it may have happened and the
-        provider has to be asked on the next attempt.
+        Raises what `call` raises; EffectInProgress while another worker or the provider may be at it;
+        EffectConflict when it was done with another request; EffectStopped when it was stopped; OutcomeUnknown
+        when it may have happened and the provider has to be asked on the next attempt.
 
-        A provider that does not know the effect is called again at once, even if an earlier call may still be at
-        work there: both carry our key, and it executes one of them. Another provider knows nothing of that key:
-        whoever names another in the request does so only after the first has refused.
+        An effect that may have happened is called again only after a provider was asked that had all the time it
+        could need (SETTLING) and still does not know it. Our key at the provider is a second safeguard that
+        nothing here relies on: it may have expired, another provider knows nothing of it, some have no keys.
         """
         async with self._alone(intent.key) as connection:
             effect = await _record(connection, intent, EffectState.INTENDED)
             if effect is not None:
-                known = await _settle(connection, intent, effect)
+                known = await self._settled(connection, intent, effect)
                 if known is not None:
                     return _checked(known, intent, effect)
                 await _intend_again(connection, intent)
@@ -116,21 +118,30 @@ class Journal:
             effect = await _record(connection, intent, EffectState.STOPPED)
             if effect is None or effect.state == EffectState.STOPPED:
                 return None
-            known = await _settle(connection, intent, effect)
+            known = await self._settled(connection, intent, effect)
             if known is None:
-                if effect.state != EffectState.NOT_EXECUTED:
-                    await self._let_settle(connection, intent.key)
                 await _mark(connection, intent, EffectState.STOPPED)
                 await connection.commit()
             return known
 
-    async def _let_settle(self, connection: AsyncConnection, key: str) -> None:
-        """Raise EffectInProgress while the provider may still execute the effect, by the database's clock."""
+    async def _settled(self, connection: AsyncConnection, intent: Intent[Result], effect: Effect) -> Result | None:
+        """The result, or None when it surely did not happen and will not; raises EffectInProgress before that.
+
+        The time is taken before the provider is asked: what begins to exist in between would be overlooked.
+        """
+        may_come = effect.state != EffectState.NOT_EXECUTED and not intent.harmless_twice
+        wait = await self._time_left(connection, intent.key) if may_come else timedelta(0)
+        known = await _settle(connection, intent, effect)
+        if known is None and wait > timedelta(0):
+            raise EffectInProgress(intent.key, retry_after=wait)
+        return known
+
+    async def _time_left(self, connection: AsyncConnection, key: str) -> timedelta:
+        """How long the provider may still execute what it was asked for, by the database's clock."""
         times = select(Effect.intended_at, func.clock_timestamp()).where(Effect.key == key)
         intended_at, now = (await connection.execute(times)).one()
-        wait = intended_at + self._settling - now
-        if wait > timedelta(0):
-            raise EffectInProgress(key, retry_after=wait)
+        left: timedelta = intended_at + self._settling - now
+        return left
 
     @asynccontextmanager
     async def _alone(self, key: str) -> AsyncIterator[AsyncConnection]:

@@ -102,7 +102,7 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
         engine = await stack.enter_async_context(Engine(settings.zeebe_grpc, settings.zeebe_rest))
         cases, requests = Cases(database), CustomerRequests(database)
         links = Links(settings.link_secret, settings.public_url)
-        journal = Journal(database)
+        journal = Journal(database, timedelta(seconds=settings.settling_seconds))
         effects = Effects(journal, outside.mailer, outside.events, outside.ledger)
         jobs = fulfillment.Fulfillment(
             shop=outside.shop,

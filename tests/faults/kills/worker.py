@@ -35,6 +35,9 @@ Database(
     "postgresql+psycopg://"
 )  # both import what they need when first made: better once here than in each worker
 
+SETTLING_S = 2
+"""The mocked suppliers execute within milliseconds, or not at all."""
+
 
 class DeadlySuppliers:
     """Implements ports.supplier.Suppliers: before or after it buys, the worker may be killed."""
@@ -136,7 +139,7 @@ async def _serve(jobs: Sequence[Job], gateway: GrpcJobGateway, plan: Plan) -> No
 
 
 def _settings(plan: Plan, pool: int) -> Settings:
-    return Settings.model_validate({**plan.settings, "database_pool": pool})
+    return Settings.model_validate({**plan.settings, "database_pool": pool, "settling_seconds": SETTLING_S})
 
 
 def _begin(plan: Plan) -> None:
