@@ -34,6 +34,7 @@ class Kind(StrEnum):
     TIMEOUT = "timeout"
     ANSWER_LOST = "answer_lost"
     ERROR_AFTER = "error_after"
+    KEY_FORGOTTEN = "key_forgotten"
     OUT_OF_STOCK = "out_of_stock"
     NOT_FOUND = "not_found"
     REFUSED = "refused"
@@ -46,6 +47,7 @@ MEANINGS = {
     Kind.TIMEOUT: "does not answer and does nothing; value: milliseconds until we give up waiting",
     Kind.ANSWER_LOST: "does it, but the answer gets lost; value: milliseconds until we give up waiting",
     Kind.ERROR_AFTER: "does it, then answers 500",
+    Kind.KEY_FORGOTTEN: "has forgotten our key: what it has done already it does again",
     Kind.OUT_OF_STOCK: "get_offers: offered as not in stock; place_order: found out only when ordering",
     Kind.NOT_FOUND: "does not know the order",
     Kind.REFUSED: "refuses the address the mail goes to",
@@ -53,19 +55,20 @@ MEANINGS = {
 
 _ANY = frozenset({Kind.LATENCY, Kind.UNAVAILABLE, Kind.RATE_LIMITED, Kind.TIMEOUT})
 _WRITE = _ANY | {Kind.ANSWER_LOST, Kind.ERROR_AFTER}
+_KEYED = _WRITE | {Kind.KEY_FORGOTTEN}
 
 OPERATIONS: dict[str, frozenset[Kind]] = {
     "shop.get_order": _ANY | {Kind.NOT_FOUND},
     "shop.update_shipping_address": _WRITE | {Kind.NOT_FOUND},
     "shop.tag_order": _WRITE | {Kind.NOT_FOUND},
     "supplier.get_offers": _ANY | {Kind.OUT_OF_STOCK},
-    "supplier.place_order": _WRITE | {Kind.OUT_OF_STOCK},
+    "supplier.place_order": _KEYED | {Kind.OUT_OF_STOCK},
     "supplier.find_order": _ANY,
-    "ledger.book": _WRITE,
+    "ledger.book": _KEYED,
     "ledger.find": _ANY,
-    "mail.send": _WRITE | {Kind.REFUSED},
+    "mail.send": _KEYED | {Kind.REFUSED},
     "mail.find": _ANY,
-    "events.publish": _WRITE,
+    "events.publish": _KEYED,
     "events.find": _ANY,
 }
 """Every operation with the kinds it knows; those that know `answer_lost` change something."""

@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from workers.adapters.mock_behaviour import Call, Misbehaviour, perform
+from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
 from workers.adapters.mock_world import EventRow, MockWorld
 from workers.ports.events import Event, PublishedEvent
 
@@ -17,8 +17,9 @@ class MockEventBus:
         """Publish once per key. Raises EffectConflict when the key stands for another event."""
         wanted = {"name": event.name, "payload": dict(event.payload)}
 
-        async def execute(_: Misbehaviour) -> EventRow:
-            return await self._world.keep(EventRow, event.key, wanted)
+        async def execute(misbehaviour: Misbehaviour) -> EventRow:
+            forgotten = await misbehaviour.strikes(Kind.KEY_FORGOTTEN) is not None
+            return await self._world.keep(EventRow, event.key, wanted, forgotten=forgotten)
 
         about = frozenset({event.key, event.name, str(event.payload.get("shopify_order_id", ""))})
         row = await perform(self._world, Call("events.publish", event.key, about), execute)

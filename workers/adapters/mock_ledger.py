@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from workers.adapters.mock_behaviour import Call, Misbehaviour, perform
+from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
 from workers.adapters.mock_world import MockWorld, PostingRow
 from workers.ports.ledger import BookedPosting, Posting
 
@@ -23,8 +23,9 @@ class MockLedger:
             "memo": posting.memo,
         }
 
-        async def execute(_: Misbehaviour) -> PostingRow:
-            return await self._world.keep(PostingRow, posting.key, wanted)
+        async def execute(misbehaviour: Misbehaviour) -> PostingRow:
+            forgotten = await misbehaviour.strikes(Kind.KEY_FORGOTTEN) is not None
+            return await self._world.keep(PostingRow, posting.key, wanted, forgotten=forgotten)
 
         about = frozenset({posting.key, posting.order_id, posting.account})
         row = await perform(self._world, Call("ledger.book", posting.key, about), execute)

@@ -34,7 +34,8 @@ class MockMailer:
         async def execute(misbehaviour: Misbehaviour) -> MailRow:
             if await misbehaviour.strikes(Kind.REFUSED):
                 raise NeedsHuman(f"Order {mail.order_id}: the customer's mail address cannot be reached.")
-            return await self._world.keep(MailRow, mail.key, wanted | content)
+            forgotten = await misbehaviour.strikes(Kind.KEY_FORGOTTEN) is not None
+            return await self._world.keep(MailRow, mail.key, wanted | content, forgotten=forgotten)
 
         about = frozenset({mail.key, mail.order_id, mail.template, mail.to})
         row = await perform(self._world, Call("mail.send", mail.key, about), execute)

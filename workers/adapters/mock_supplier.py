@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
 from workers.adapters.mock_catalogue import SUPPLIERS, Supplier
-from workers.adapters.mock_world import MockWorld, SupplierOrderRow
+from workers.adapters.mock_world import MockWorld, SupplierOrderRow, again
 from workers.ports.supplier import Offer, OutOfStockError, SupplierOrder
 from workers.ports.values import Address, Money, OrderLine
 from workers.runtime.errors import EffectConflict, NeedsHuman
@@ -49,7 +49,9 @@ class MockSuppliers:
             refusal = await _refusal(seller, address, misbehaviour)
             if refusal and await self._find(supplier, reference) is None:
                 raise refusal
-            return await self._insert(supplier, reference, wanted)
+            forgotten = await misbehaviour.strikes(Kind.KEY_FORGOTTEN)
+            once_more = forgotten is not None and await self._find(supplier, reference) is not None
+            return await self._insert(supplier, again(reference) if once_more else reference, wanted)
 
         row = await perform(self._world, _call("place_order", supplier, reference, lines), execute)
         if {field: getattr(row, field) for field in wanted} != wanted:

@@ -4,6 +4,7 @@ Nothing here shares a transaction with the case file, so that a crash between a 
 with providers elsewhere. Every statement commits by itself.
 """
 
+import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
@@ -89,7 +90,10 @@ class SupplierOrderRow(Base):
 
 
 class KeyedRow(Base):
-    """What is there once per key, however often it is asked for."""
+    """What is there once per key, however often it is asked for.
+
+    A provider that has forgotten the key has it again, under another one that begins with it; see `again`.
+    """
 
     __abstract__ = True
     key: Mapped[str] = mapped_column(primary_key=True)
@@ -208,8 +212,20 @@ class MockWorld:
         """The row of a statement that always returns one."""
         return (await self.rows(statement))[0]
 
-    async def keep(self, table: type[KeyedT], key: str, fields: Mapping[str, Any]) -> KeyedT:
-        """Insert a row; when its key is taken, count the request and give the row that is there."""
+    async def keep(
+        self, table: type[KeyedT], key: str, fields: Mapping[str, Any], *, forgotten: bool = False
+    ) -> KeyedT:
+        """Insert a row; when its key is taken, count the request and give the row that is there.
+
+        With the key `forgotten`, a row that is there already is not recognised, and there is one more.
+        """
+        if forgotten and await self.row(select(table).where(table.key == key)) is not None:
+            key = again(key)
         statement = insert(table).values(key=key, **fields)
         once = statement.on_conflict_do_update(index_elements=[table.key], set_={"requests": table.requests + 1})
         return await self.one(once.returning(table))
+
+
+def again(key: str) -> str:
+    """What a provider that has forgotten the key keeps the same thing under, once more."""
+    return f"{key}#{secrets.token_hex(4)}"

@@ -21,6 +21,7 @@ SETTINGS = {
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
+    "deadlock_timeout": "200ms",  # a caller of the api waits for 0.8 s
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
