@@ -44,7 +44,7 @@ def effects_command(
     of_case: Annotated[str | None, typer.Option("--case", help="Only of this order.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
 ) -> None:
-    """Show what may have happened in the outside world and is not known yet: the unknown first, the oldest first."""
+    """Show what may have happened in the outside world and is not known yet, the unknown and the oldest first."""
     found = asyncio.run(_find(_query(state, kind, of_case).limit(limit)))
     table = Table(Column("Effect", overflow="fold"), "Kind", "Order", "State", "Age", "Attempts")
     for effect, age in found:
@@ -54,8 +54,8 @@ def effects_command(
     console.print(table if found else "There is no such effect.")
     if any(effect.state in UNSETTLED for effect, _ in found):
         console.print(
-            "Providers are asked about these when their job runs again, before anything is done. An old one stands in "
-            "a case with an incident: mend the cause, then `orderops incident retry`.",
+            "Providers are asked about these when their job runs again, before anything is done. An old one is "
+            "in a case with an incident: mend the cause, then `orderops incident retry`.",
             soft_wrap=True,
         )
 
