@@ -8,7 +8,7 @@ from pathlib import Path
 
 from workers.runtime.errors import UserError
 from workers.runtime.native import loopback
-from workers.runtime.native.downloads import CAMUNDA, Progress, fetch, require_space
+from workers.runtime.native.downloads import CAMUNDA, FEEL, Progress, fetch, require_space
 from workers.runtime.native.locks import exclusive
 
 UNPACKED_BYTES = 325_000_000
@@ -24,9 +24,14 @@ class Engine:
 
     @property
     def class_path(self) -> list[str]:
-        """Our one changed class, then all jars in a fixed order: a recorded fast start holds for exactly this."""
-        jars = sorted(str(path) for path in (self.folder / "lib").glob("*.jar"))
-        return [str(self.folder / "loopback.jar"), *jars]
+        """All jars in a fixed order: a recorded fast start holds for exactly this.
+
+        Our one changed class comes first, and the mended expression engine takes the place of the archive's own.
+        """
+        jars = sorted(
+            path for path in (self.folder / "lib").glob("*.jar") if not path.name.startswith(f"{FEEL.name}-")
+        )
+        return [str(jar) for jar in (self.folder / "loopback.jar", self.folder.parent / FEEL.file_name, *jars)]
 
 
 def engine_folder(cache: Path) -> Path:
@@ -46,6 +51,7 @@ def prepare_engine(cache: Path, progress: Progress, on_wait: Callable[[], None] 
             require_space(cache, needed, "Camunda, downloaded and unpacked,")
         archive = fetch(CAMUNDA, cache, progress, on_wait)
         unpack(archive, folder, on_wait)
+    fetch(FEEL, cache, progress, on_wait)
     return Engine(folder)
 
 

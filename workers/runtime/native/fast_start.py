@@ -40,7 +40,7 @@ def fast_start(java: Java, engine: Engine, report: Callable[[str], None]) -> lis
 
 
 def _file(java: Java, engine: Engine) -> Path:
-    belongs_to = f"{java.description} {engine.folder}"  # not where Java lies: each checkout has its own copy
+    belongs_to = f"{java.description} {engine.class_path}"  # not where Java lies: each checkout has its own copy
     key = hashlib.sha256(belongs_to.encode()).hexdigest()[:12]
     return engine.folder.with_name(f"{engine.folder.name}-fast-start-{key}.aot")
 
