@@ -9,18 +9,40 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import exists, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, DateTime, Text, Update, bindparam, exists, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import TypeEngine
 
-from workers.casefile.db import Database
-from workers.casefile.models import Case, ElementEvent, Incident, RecordPosition, Task
+from workers.casefile.db import SCHEMA, Database
+from workers.casefile.models import Base, Case, Incident, RecordPosition, Task
 
 Record = Mapping[str, Any]
 
 _ELEMENT_INTENTS = frozenset(
     {"ELEMENT_ACTIVATED", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED", "SEQUENCE_FLOW_TAKEN"}
 )
+
+_CASE_STATES = {"ELEMENT_COMPLETED": "done", "ELEMENT_TERMINATED": "terminated"}
+_EVENT_COLUMNS: dict[str, TypeEngine[Any]] = {
+    "partition": BigInteger(),
+    "position": BigInteger(),
+    "process": Text(),
+    "process_instance_key": BigInteger(),
+    "element_id": Text(),
+    "element_type": Text(),
+    "intent": Text(),
+    "happened_at": DateTime(timezone=True),
+}
+_ADD_EVENTS = (
+    insert(Base.metadata.tables[f"{SCHEMA}.element_events"])
+    .from_select(
+        list(_EVENT_COLUMNS),
+        select(*(func.unnest(bindparam(name, type_=ARRAY(kind))) for name, kind in _EVENT_COLUMNS.items())),
+    )
+    .on_conflict_do_nothing()
+)
+"""One statement with an array for each column: a batch has some hundred of these rows."""
 
 
 class Projection:
@@ -58,13 +80,16 @@ class Projection:
     async def _close_cases(self, session: AsyncSession, records: Iterable[Record]) -> None:
         for record in records:
             value, intent = record["value"], record["intent"]
-            case = update(Case).where(Case.process_instance_key == value["processInstanceKey"])
             outcome = self._outcomes.get(value["bpmnProcessId"], {}).get(value["elementId"])
             if intent == "ELEMENT_COMPLETED" and outcome:
-                await session.execute(case.values(outcome=outcome))
-            elif value["bpmnElementType"] == "PROCESS" and intent in {"ELEMENT_COMPLETED", "ELEMENT_TERMINATED"}:
-                state = "done" if intent == "ELEMENT_COMPLETED" else "terminated"
-                await session.execute(case.values(state=state, closed_at=_time(record["timestamp"])))
+                await session.execute(_case_of(value).values(outcome=outcome))
+            elif value["bpmnElementType"] == "PROCESS" and intent in _CASE_STATES:
+                state, closed_at = _CASE_STATES[intent], _time(record["timestamp"])
+                await session.execute(_case_of(value).values(state=state, closed_at=closed_at))
+
+
+def _case_of(value: Mapping[str, Any]) -> Update:
+    return update(Case).where(Case.process_instance_key == value["processInstanceKey"])
 
 
 async def _reached(session: AsyncSession, partition: int) -> int:
@@ -105,21 +130,22 @@ def _time(milliseconds: int) -> datetime:
 
 async def _add_element_events(session: AsyncSession, records: Iterable[Record]) -> None:
     rows = [
-        {
-            "partition": record["partitionId"],
-            "position": record["position"],
-            "process": record["value"]["bpmnProcessId"],
-            "process_instance_key": record["value"]["processInstanceKey"],
-            "element_id": record["value"]["elementId"],
-            "element_type": record["value"]["bpmnElementType"],
-            "intent": record["intent"],
-            "happened_at": _time(record["timestamp"]),
-        }
+        (
+            record["partitionId"],
+            record["position"],
+            record["value"]["bpmnProcessId"],
+            record["value"]["processInstanceKey"],
+            record["value"]["elementId"],
+            record["value"]["bpmnElementType"],
+            record["intent"],
+            _time(record["timestamp"]),
+        )
         for record in _of(records, "PROCESS_INSTANCE")
         if record["intent"] in _ELEMENT_INTENTS
     ]
     if rows:
-        await session.execute(insert(ElementEvent).on_conflict_do_nothing(), rows)
+        columns = zip(_EVENT_COLUMNS, zip(*rows, strict=True), strict=True)
+        await session.execute(_ADD_EVENTS, {name: list(values) for name, values in columns})
 
 
 async def _open_cases(session: AsyncSession, records: Iterable[Record]) -> None:
