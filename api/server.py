@@ -8,10 +8,12 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 10.0
 """How long a connection may take to send a request's head; for bodies see api/body.py."""
+HEAD_BYTES = 64 * 1024
+"""How long a request's head may be."""
 SHUTDOWN_SECONDS = 15
 """How long requests under way may go on after SIGTERM."""
 
@@ -55,13 +57,15 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-class PromptProtocol(H11Protocol):
-    """Closes a connection that has not sent the head of its first request in time.
+class PromptProtocol(HttpToolsProtocol):
+    """Closes a connection that has not sent the head of its first request in time, or sends one without end.
 
-    uvicorn has a time limit between requests, and none for a head that arrives byte by byte.
+    uvicorn has a time limit between requests, and none for a head that arrives byte by byte; its parser has no
+    limit for a head's size.
     """
 
     _patience: asyncio.TimerHandle | None = None
+    _head_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock."""
@@ -73,6 +77,23 @@ class PromptProtocol(H11Protocol):
         if self._patience is not None:
             self._patience.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless this is still a head and more than one may be."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of this request is too long.")
+
+    def on_headers_complete(self) -> None:
+        """What follows is the body, or the next head."""
+        super().on_headers_complete()
+        self._head_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        """This was no head."""
+        super().on_body(body)
+        self._head_bytes = 0
 
     def _give_up(self) -> None:
         if self.cycle is None:

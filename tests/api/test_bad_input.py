@@ -1,6 +1,7 @@
 """Bodies that are too large, too slow, no JSON, or JSON that no database can hold."""
 
 import asyncio
+import contextlib
 
 import httpx
 import pytest
@@ -139,6 +140,21 @@ async def test_slow_body_is_not_waited_for(address: tuple[str, int], monkeypatch
 async def test_slow_head_is_not_waited_for(address: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
     assert await _talk(address, b"POST /webhooks/shopify/orders-paid HTTP/1.1\r\nHost:") == b""
+
+
+async def test_a_head_without_end_is_not_read(address: tuple[str, int]) -> None:
+    """Neither many headers nor a long one fill the memory."""
+    head = b"POST /webhooks/shopify/orders-paid HTTP/1.1\r\nHost: x\r\nX-Long: "
+    _, writer = await asyncio.open_connection(*address)
+    sent = 0
+    with contextlib.suppress(ConnectionError):
+        writer.write(head)
+        while sent < 64 * body.MEGABYTE:
+            writer.write(b"a" * 65_536)
+            await writer.drain()
+            sent += 65_536
+    assert sent < 16 * body.MEGABYTE
+    writer.close()
 
 
 async def test_one_connection_serves_many_requests(address: tuple[str, int]) -> None:
