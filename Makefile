@@ -56,6 +56,10 @@ bench: setup ## how fast it is: figures, a table and a picture (ARGS=--quick; AR
 kills: setup ## 3,000 workers killed with -9 while they buy; the supplier counts (ARGS=--quick)
 	@$(BIN)/python -m tests.faults.kills $(ARGS)
 
+.PHONY: soak
+soak: setup ## 10,000 orders while everything is killed at random; then the invariants (ARGS=--quick)
+	@$(BIN)/python -m tests.faults.soak $(ARGS)
+
 .PHONY: test-compat
 test-compat: setup ## what gRPC reaches, on the engine of Camunda 8.8 (fetches 130 MB once)
 	@$(BIN)/python -m pytest -m compat tests/compat $(ARGS)

@@ -80,6 +80,20 @@ class TestTheSupervisor:
         eventually(lambda: supervisor.state.components["sleeper"].restarts == 1)
         assert supervisor.pid("sleeper") != first
 
+    def test_what_is_killed_on_purpose_stays_away_as_long_as_wished_and_is_never_given_up(
+        self, supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("workers.runtime.native.supervisor.RESTARTS", 0)
+        supervisor.start(Program(name="sleeper", command=SLEEPER, log=tmp_path / "log"))
+        supervisor.wait_ready("sleeper")
+        first, began = supervisor.pid("sleeper"), time.monotonic()
+        assert supervisor.kill("sleeper", 0.7)
+        eventually(lambda: supervisor.state.components["sleeper"].state == "restarting")
+        assert not supervisor.kill("sleeper", 0)
+        eventually(lambda: supervisor.state.components["sleeper"].restarts == 1)
+        assert time.monotonic() - began >= 0.7
+        assert supervisor.pid("sleeper") != first
+
     def test_one_that_keeps_ending_is_given_up(
         self, supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

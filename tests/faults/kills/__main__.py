@@ -4,6 +4,7 @@ import asyncio
 import sys
 from typing import Annotated, Any
 
+import stamina.instrumentation
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -91,6 +92,7 @@ def _complaint(figures: report.Figures) -> str:
 
 
 if __name__ == "__main__":
+    stamina.instrumentation.set_on_retry_hooks([])  # its default prints every retry
     try:
         typer.run(main)
     except UserError as error:

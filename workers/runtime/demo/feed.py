@@ -13,9 +13,6 @@ import orjson
 
 from workers.runtime.demo.plan import Plan, Planned
 
-_PATIENCE_SECONDS = 60
-"""How long the shop goes on delivering while it gets no 200."""
-
 
 @dataclass
 class Feed:
@@ -24,10 +21,15 @@ class Feed:
     http: httpx.AsyncClient
     secret: str
     rate: float
+    patience_s: float = 60
+    """How long the shop goes on delivering one webhook while it gets no 2xx."""
     deliveries: int = 0
     duplicates: int = 0
     orders: int = 0
     refused: list[str] = field(default_factory=list)
+    """Deliveries given up: refused, or without an answer for too long."""
+    errors: list[str] = field(default_factory=list)
+    """Answers that should never be given, even if a later one was good: any 5xx but 503."""
     acknowledged_s: list[float] = field(default_factory=list)
 
     async def run(self, plan: Plan) -> None:
@@ -70,13 +72,15 @@ class Feed:
             "X-Shopify-Webhook-Id": delivery_id,
         }
         began = time.monotonic()
-        while time.monotonic() - began < _PATIENCE_SECONDS:
+        while time.monotonic() - began < self.patience_s:
             try:
                 answer = await self.http.post(f"/webhooks/shopify/{topic}", content=body, headers=headers)
             except httpx.TransportError:
                 await asyncio.sleep(0.5)
                 continue
-            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            if answer.is_server_error and answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                self.errors.append(f"a delivery to {topic} was answered {answer.status_code}")
+            if not answer.is_server_error:
                 self.acknowledged_s.append(time.monotonic() - began)
                 return answer
             await asyncio.sleep(float(answer.headers.get("Retry-After", "1")))

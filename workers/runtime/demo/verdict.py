@@ -56,7 +56,7 @@ def judge(plan: Plan, books: Books, feed: Feed, answered: Mapping[str, Sequence[
     """Compare what was planned with what the books say."""
     outcomes = Counter(label(one, books, answered.get(one.case_id, ())) for one in plan.orders)
     differences = books.ledger_differences()
-    complaints = [*feed.refused, *_complaints(plan, books, answered)]
+    complaints = [*feed.refused, *feed.errors, *_complaints(plan, books, answered)]
     complaints += [
         f"order {case_id} is not booked as it was bought: {minor} minor units between"
         for case_id, minor in differences.items()

@@ -1,8 +1,11 @@
 """Starts programs, watches them, starts again what ends on its own, and stops all in reverse order."""
 
+import os
+import signal
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -28,6 +31,8 @@ class Supervisor:
         self._state_dir = state_dir
         self._children: dict[str, Child] = {}
         self._lock = threading.RLock()
+        self._down: dict[str, float] = {}
+        """Killed on purpose: for how many seconds each stays away."""
         self.stopping = threading.Event()
 
     def start(self, program: Program) -> None:
@@ -70,6 +75,19 @@ class Supervisor:
         """The process of a component."""
         return self._children[name].pid
 
+    def kill(self, name: str, down_seconds: float) -> bool:
+        """Kills a component as a crash would (SIGKILL), and starts it again only after so many seconds.
+
+        False when it is not running at the moment; nothing happens then.
+        """
+        child = self._children[name]
+        if not child.running():
+            return False
+        self._down[name] = down_seconds
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGKILL)
+        return True
+
     def stop(self) -> None:
         """Stops everything, last started first. Harmless to repeat."""
         self.stopping.set()
@@ -91,12 +109,20 @@ class Supervisor:
                 raise Stopped
 
     def _watch(self, name: str) -> None:
-        """Starts the component again after each end, with a growing pause, at most 5 times a minute."""
+        """Starts the component again after each end, with a growing pause, at most 5 times a minute.
+
+        What was killed on purpose does not count: it says nothing about the program.
+        """
         ends: deque[float] = deque(maxlen=RESTARTS)
         while True:
             self._children[name].wait()
             if self.stopping.is_set():
                 return
+            if (down := self._down.pop(name, None)) is not None:
+                self._set(name, "restarting")
+                if self.stopping.wait(down) or not self._restart(name):
+                    return
+                continue
             if len(ends) == RESTARTS and time.monotonic() - ends[0] < RESTARTS_SECONDS:
                 self._set(name, "failed")
                 return

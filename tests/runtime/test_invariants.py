@@ -1,0 +1,215 @@
+"""The invariants, each held against books in which exactly one thing is wrong."""
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from workers.adapters.mock_world import MockWorld
+from workers.casefile import migrate
+from workers.casefile.db import Database
+from workers.contracts.fulfillment import MESSAGES, OUTCOMES, Errors
+from workers.runtime.invariants import check
+from workers.runtime.jobs import Process
+
+PROCESS = Process(id="fulfillment", jobs=(), messages=MESSAGES, errors=Errors, outcomes=OUTCOMES)
+SUPPLIED = """
+INSERT INTO orderops.inbox (source, process, message_name, correlation_key, time_to_live_ms, variables, dedupe_key,
+                            body_sha256, trace_id, received_at, published_at)
+VALUES ('shopify', 'fulfillment', 'order_paid', '1', 1, '{}', 'order_paid:1', '', '', :then, :then);
+INSERT INTO orderops.cases (id, process, process_instance_key, state) VALUES ('1', 'fulfillment', 11, 'done');
+INSERT INTO orderops.element_events
+    (partition, position, process, process_instance_key, element_id, element_type, intent, happened_at)
+VALUES (1, 1, 'fulfillment', 11, 'Event_OrderPaid', 'START_EVENT', 'ELEMENT_ACTIVATED', :then),
+       (1, 2, 'fulfillment', 11, 'Event_OrderPaid', 'START_EVENT', 'ELEMENT_COMPLETED', :then),
+       (1, 3, 'fulfillment', 11, 'Task_CheckStock', 'SERVICE_TASK', 'ELEMENT_ACTIVATED', :then);
+INSERT INTO orderops.effects (key, kind, case_id, state, request, result, intended_at) VALUES
+    ('supplier_order:1', 'supplier_order', '1', 'done', '{}',
+     '{"id": "CJ-1", "supplier": "cj", "reference": "orderops-1", "cost": {"minor": 700, "currency": "EUR"}}',
+     :then),
+    ('cogs:1', 'posting', '1', 'done', '{"account": "COGS", "minor": 700, "currency": "EUR"}', '{}', :then),
+    ('placed:1', 'event', '1', 'done', '{"name": "placed", "payload": {"cost": 700}}', '{}', :then);
+INSERT INTO mock.supplier_orders (supplier, reference, cost_minor, currency, lines, address)
+VALUES ('cj', 'orderops-1', 700, 'EUR', '[]', '{}');
+INSERT INTO mock.ledger_postings (key, account, amount_minor, currency, order_id, memo)
+VALUES ('cogs:1', 'COGS', 700, 'EUR', '1', '');
+INSERT INTO mock.events (key, name, payload) VALUES ('placed:1', 'placed', '{"cost": 700}');
+"""
+OPEN = "UPDATE orderops.cases SET state = 'open'"
+
+
+@dataclass
+class Instance:
+    """One order that was supplied an hour ago, and what a test does to it."""
+
+    database: Database
+
+    async def run(self, sql: str) -> None:
+        async with self.database.transaction() as session:
+            for statement in filter(str.strip, sql.split(";\n")):
+                await session.execute(text(statement.replace(":then", "now() - interval '1 hour'")))
+
+    async def violations(self, grace: float = 30) -> list[tuple[str, str]]:
+        checks = await check(self.database, [PROCESS], timedelta(seconds=grace))
+        return [(one.invariant, violation) for one in checks for violation in one.violations]
+
+
+@pytest.fixture(scope="module")
+async def url(database_url: str) -> AsyncIterator[str]:
+    """A database of its own in the session's PostgreSQL: other tests leave half-done orders behind."""
+    name = f"invariants_{uuid.uuid4().hex}"
+    server = create_engine(database_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    own = urlsplit(database_url)._replace(path=f"/{name}").geturl()
+    migrate.upgrade(own)
+    async with MockWorld(own):
+        yield own
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture
+async def instance(url: str) -> AsyncIterator[Instance]:
+    database = Database(url, 2)
+    instance = Instance(database)
+    tables = "inbox, cases, element_events, effects, incidents, tasks, customer_requests, timeline"
+    books = "supplier_orders, ledger_postings, events, mails"
+    every = [f"orderops.{name}" for name in tables.split(", ")] + [f"mock.{name}" for name in books.split(", ")]
+    await instance.run(f"TRUNCATE {', '.join(every)}")
+    await instance.run(SUPPLIED)
+    yield instance
+    await database.close()
+
+
+async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
+    checks = await check(instance.database, [PROCESS], timedelta())
+    assert [one.violations for one in checks] == [[]] * len(checks)
+    assert [one.checked for one in checks] == [1, 1, 3, 1, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("broken", "invariant", "violation"),
+    [
+        (
+            "DELETE FROM orderops.cases",
+            "I1",
+            "order 1: it was published, and there is no instance",
+        ),
+        (
+            "DELETE FROM orderops.cases;\nUPDATE orderops.inbox SET published_at = NULL",
+            "I1",
+            "order 1: its message waits in the inbox",
+        ),
+        (
+            "DELETE FROM orderops.cases;\nUPDATE orderops.inbox SET published_at = NULL, refused_at = now()",
+            "I1",
+            "order 1: the engine refused its message",
+        ),
+        (
+            "INSERT INTO orderops.element_events "
+            "SELECT 1, 9, process, 12, element_id, element_type, intent, :then "
+            "FROM orderops.element_events WHERE position = 1",
+            "I1",
+            "instance 12: more instances were started than orders accepted; this one has no case",
+        ),
+        (
+            "DELETE FROM mock.events",
+            "I2",
+            "placed:1: is done in the journal, but not in the books",
+        ),
+        (
+            "DELETE FROM orderops.effects WHERE kind = 'event'",
+            "I2",
+            "placed:1: is in the books, and the journal has never heard of it",
+        ),
+        (
+            """UPDATE mock.events SET payload = '{"cost": 701}'""",
+            "I2",
+            "placed:1: is in the books otherwise than in the journal",
+        ),
+        (
+            "UPDATE orderops.effects SET state = 'not_executed' WHERE kind = 'event'",
+            "I2",
+            "placed:1: is in the books, but not_executed in the journal",
+        ),
+        (
+            "UPDATE orderops.effects SET state = 'unknown', result = NULL WHERE kind = 'event'",
+            "I2",
+            "placed:1: is in the books, but only unknown in the journal",
+        ),
+        (
+            "INSERT INTO mock.supplier_orders (supplier, reference, cost_minor, currency, lines, address) "
+            "VALUES ('local', 'orderops-1', 900, 'EUR', '[]', '{}')",
+            "I2",
+            "supplier_order:1: is in the books 2 times",
+        ),
+        (
+            "UPDATE mock.ledger_postings SET amount_minor = 699",
+            "I2",
+            "order 1: bought for 700 EUR (minor units), booked 699 EUR",
+        ),
+        (
+            "DELETE FROM mock.ledger_postings",
+            "I2",
+            "order 1: bought for 700 EUR (minor units), booked nothing",
+        ),
+        (
+            "INSERT INTO orderops.effects (key, kind, case_id, state, request, intended_at) "
+            "VALUES ('return:1', 'marked_for_return', '1', 'unknown', '{}', :then)",
+            "I2",
+            "return:1: is unknown, and its case has ended",
+        ),
+        (
+            OPEN,
+            "I3",
+            "order 1: stands still at Task_CheckStock",
+        ),
+    ],
+)
+async def test_what_is_wrong_is_named(instance: Instance, broken: str, invariant: str, violation: str) -> None:
+    await instance.run(broken)
+    assert (invariant, violation) in await instance.violations()
+
+
+async def test_what_is_young_is_under_way_and_not_judged(instance: Instance) -> None:
+    await instance.run(
+        OPEN + ";\nDELETE FROM mock.ledger_postings;\nDELETE FROM orderops.effects WHERE kind = 'posting'"
+    )
+    await instance.run("UPDATE orderops.effects SET intended_at = now()")
+    assert await instance.violations(grace=30) == []
+    assert [violation for _, violation in await instance.violations(grace=0)] == [
+        "order 1: stands still at Task_CheckStock"
+    ]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "INSERT INTO orderops.incidents (key, process, process_instance_key, element_id, error_type, message, "
+        "created_at) VALUES (5, 'fulfillment', 11, 'Task_CheckStock', 'JOB_NO_RETRIES', '', :then)",
+        "INSERT INTO orderops.tasks (key, process, process_instance_key, element_id, state, candidate_groups, "
+        "priority, created_at) VALUES (5, 'fulfillment', 11, 'Task_DecideOnMargin', 'open', '{lead}', 50, :then)",
+        "INSERT INTO orderops.customer_requests (id, case_id, kind, facts, expires_at) "
+        "VALUES ('1-choice', '1', 'refund_or_wait', '{}', now() + interval '1 day')",
+        "UPDATE orderops.element_events SET element_id = 'Event_NextStockCheck', "
+        "element_type = 'INTERMEDIATE_CATCH_EVENT' WHERE position = 3",
+    ],
+    ids=["incident", "agent", "customer", "date"],
+)
+async def test_a_case_may_wait_for_somebody_or_a_date_or_be_an_incident(instance: Instance, reason: str) -> None:
+    await instance.run(OPEN)
+    assert await instance.violations() != []
+    await instance.run(reason)
+    assert await instance.violations() == []
+
+
+async def test_an_order_cancelled_after_its_end_may_have_a_second_instance(instance: Instance) -> None:
+    """The cancellation starts one by an event of its own; the case points to that one then."""
+    await instance.run("UPDATE orderops.cases SET process_instance_key = 13")
+    assert await instance.violations() == []

@@ -1,0 +1,230 @@
+"""Is nothing lost, and nothing done twice? Read from the case file and from the mocked outside world's own books.
+
+I1  Each accepted webhook that starts a case has exactly one instance.
+I2  Each effect happened once and for the right amount: journal, books and ledger agree.
+I3  Each case is done, or waits for somebody or something that is named, or is a visible incident.
+
+All of it is read in one snapshot. What is younger than the grace time is under way and not judged.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workers.casefile.db import Database
+from workers.runtime.jobs import Process
+from workers.runtime.model import read_diagram
+from workers.runtime.resources import models_dir
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule, held against everything it is about."""
+
+    invariant: str
+    says: str
+    checked: int
+    violations: Sequence[str]
+    """One sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`checked` counts what the rule is about; `violations` gives whom and what, in words."""
+
+    invariant: str
+    says: str
+    checked: str
+    violations: str
+
+
+INSTANCES = Rule(
+    "I1",
+    "each accepted order has an instance",
+    "SELECT count(*) FROM orderops.inbox WHERE message_name = ANY(:messages) AND received_at < :settled",
+    """
+    SELECT 'order ' || i.correlation_key,
+           CASE WHEN i.refused_at IS NOT NULL THEN 'the engine refused its message'
+                WHEN i.published_at IS NULL THEN 'its message waits in the inbox'
+                ELSE 'it was published, and there is no instance' END
+    FROM orderops.inbox i LEFT JOIN orderops.cases c ON c.id = i.correlation_key
+    WHERE i.message_name = ANY(:messages) AND i.received_at < :settled AND c.process_instance_key IS NULL
+    """,
+)
+
+ONE_INSTANCE = Rule(
+    "I1",
+    "no order has two",
+    """
+    SELECT count(DISTINCT process_instance_key) FROM orderops.element_events
+    WHERE element_id = ANY(:starts) AND intent = 'ELEMENT_ACTIVATED'
+    """,
+    """
+    WITH started AS (
+        SELECT DISTINCT process_instance_key AS key FROM orderops.element_events
+        WHERE element_id = ANY(:starts) AND intent = 'ELEMENT_ACTIVATED'
+    ), accepted AS (SELECT count(*) AS number FROM orderops.inbox WHERE message_name = ANY(:messages))
+    SELECT 'instance ' || started.key, 'more instances were started than orders accepted; this one has no case'
+    FROM started LEFT JOIN orderops.cases c ON c.process_instance_key = started.key
+    WHERE c.id IS NULL
+    ORDER BY started.key
+    LIMIT greatest((SELECT count(*) FROM started) - (SELECT number FROM accepted), 0)
+    """,
+)
+
+EFFECTS = Rule(
+    "I2",
+    "supplier orders, postings, mails and events are there once, as the journal says",
+    "SELECT count(*) FROM orderops.effects WHERE kind IN ('supplier_order', 'posting', 'mail', 'event')",
+    """
+    WITH journal AS (
+        SELECT key, kind, state, intended_at, case_id,
+               CASE kind WHEN 'supplier_order'
+                    THEN jsonb_build_object('supplier', result->>'supplier', 'minor', result->'cost'->'minor',
+                                            'currency', result->'cost'->>'currency')
+                    ELSE request END AS what
+        FROM orderops.effects WHERE kind IN ('supplier_order', 'posting', 'mail', 'event')
+    ), books AS (
+        SELECT 'supplier_order:' || substr(reference, length('orderops-') + 1) AS key,
+               jsonb_build_object('supplier', supplier, 'minor', cost_minor, 'currency', currency) AS what
+        FROM mock.supplier_orders WHERE reference LIKE 'orderops-%'
+        UNION ALL
+        SELECT key, jsonb_build_object('account', account, 'minor', amount_minor, 'currency', currency)
+        FROM mock.ledger_postings
+        UNION ALL
+        SELECT key, jsonb_build_object('template', template) FROM mock.mails
+        UNION ALL
+        SELECT key, jsonb_build_object('name', name, 'payload', payload) FROM mock.events
+    ), compared AS (
+        SELECT key, j.kind, j.state, j.intended_at, j.what AS meant, b.what AS made,
+               count(b.what) OVER (PARTITION BY key) AS times
+        FROM journal j FULL JOIN books b USING (key)
+    ), found AS (
+        SELECT key,
+               CASE WHEN times > 1 THEN 'is in the books ' || times || ' times'
+                    WHEN kind IS NULL THEN 'is in the books, and the journal has never heard of it'
+                    WHEN state = 'done' AND made IS NULL THEN 'is done in the journal, but not in the books'
+                    WHEN state = 'done' AND made <> meant THEN 'is in the books otherwise than in the journal'
+                    WHEN state IN ('stopped', 'not_executed') AND made IS NOT NULL
+                         THEN 'is in the books, but ' || state || ' in the journal'
+                    WHEN state IN ('intended', 'unknown') AND made IS NOT NULL AND intended_at < :settled
+                         THEN 'is in the books, but only ' || state || ' in the journal'
+               END AS what
+        FROM compared
+    )
+    SELECT DISTINCT key, what FROM found WHERE what IS NOT NULL ORDER BY key
+    """,
+)
+
+LEDGER = Rule(
+    "I2",
+    "each supplier order is booked once, for what it cost",
+    "SELECT count(*) FROM mock.supplier_orders WHERE reference LIKE 'orderops-%'",
+    """
+    WITH bought AS (
+        SELECT substr(reference, length('orderops-') + 1) AS id,
+               array_agg(cost_minor || ' ' || currency ORDER BY currency, cost_minor) AS amounts
+        FROM mock.supplier_orders WHERE reference LIKE 'orderops-%' GROUP BY 1
+    ), booked AS (
+        SELECT order_id AS id,
+               array_agg(amount_minor || ' ' || currency ORDER BY currency, amount_minor) AS amounts
+        FROM mock.ledger_postings WHERE account = 'COGS' GROUP BY 1
+    )
+    SELECT 'order ' || id,
+           'bought for ' || coalesce(array_to_string(bought.amounts, ', '), 'nothing')
+           || ' (minor units), booked ' || coalesce(array_to_string(booked.amounts, ', '), 'nothing')
+    FROM bought FULL JOIN booked USING (id) LEFT JOIN orderops.cases c USING (id)
+    WHERE bought.amounts IS DISTINCT FROM booked.amounts
+      AND (booked.amounts IS NOT NULL OR c.state IS NULL OR c.state IN ('done', 'terminated'))
+    ORDER BY id
+    """,
+)
+
+SETTLED = Rule(
+    "I2",
+    "no case has ended with an effect of which nobody knows whether it happened",
+    "SELECT count(*) FROM orderops.effects",
+    """
+    SELECT e.key, 'is ' || e.state || ', and its case has ended'
+    FROM orderops.effects e JOIN orderops.cases c ON c.id = e.case_id
+    WHERE e.state IN ('intended', 'unknown') AND c.state IN ('done', 'terminated') AND e.intended_at < :settled
+    ORDER BY e.key
+    """,
+)
+
+CASES = Rule(
+    "I3",
+    "each case is done, waits for somebody or something named, or is an incident",
+    "SELECT count(*) FROM orderops.cases",
+    """
+    WITH open AS (
+        SELECT c.id, c.process_instance_key AS key FROM orderops.cases c
+        WHERE c.state NOT IN ('done', 'terminated')
+          AND NOT EXISTS (SELECT FROM orderops.incidents i
+                          WHERE i.process_instance_key = c.process_instance_key AND i.resolved_at IS NULL)
+          AND NOT EXISTS (SELECT FROM orderops.tasks t
+                          WHERE t.process_instance_key = c.process_instance_key AND t.state = 'open')
+          AND NOT EXISTS (SELECT FROM orderops.customer_requests r
+                          WHERE r.case_id = c.id AND r.answered_at IS NULL AND r.closed_at IS NULL
+                            AND r.expires_at > now())
+          AND greatest(
+                (SELECT max(greatest(received_at, published_at)) FROM orderops.inbox WHERE correlation_key = c.id),
+                (SELECT max(happened_at) FROM orderops.timeline WHERE case_id = c.id),
+                (SELECT max(greatest(intended_at, settled_at)) FROM orderops.effects WHERE case_id = c.id),
+                'epoch') < :settled
+    ), standing AS (
+        SELECT process_instance_key AS key, element_id, min(element_type) AS element_type
+        FROM orderops.element_events
+        WHERE process_instance_key IN (SELECT key FROM open)
+          AND element_type NOT IN ('PROCESS', 'SUB_PROCESS', 'EVENT_SUB_PROCESS', 'SEQUENCE_FLOW')
+        GROUP BY 1, 2
+        HAVING count(*) FILTER (WHERE intent = 'ELEMENT_ACTIVATED')
+             > count(*) FILTER (WHERE intent IN ('ELEMENT_COMPLETED', 'ELEMENT_TERMINATED'))
+    )
+    SELECT 'order ' || open.id,
+           'stands still at '
+           || coalesce((SELECT string_agg(element_id, ', ') FROM standing s WHERE s.key = open.key), 'no element')
+    FROM open
+    WHERE NOT EXISTS (SELECT FROM standing s
+                      WHERE s.key = open.key AND s.element_type = 'INTERMEDIATE_CATCH_EVENT')
+    ORDER BY open.id
+    """,
+)
+
+RULES = (INSTANCES, ONE_INSTANCE, EFFECTS, LEDGER, SETTLED, CASES)
+
+
+async def check(database: Database, processes: Iterable[Process], grace: timedelta) -> list[Check]:
+    """Hold every rule against an instance's PostgreSQL; changes nothing. Raises what PostgreSQL raises."""
+    async with database.sessions() as session:
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        settled = await session.scalar(text("SELECT now() - :grace"), {"grace": grace})
+        values = {**_starts(processes), "settled": settled}
+        return [await _hold(session, rule, values) for rule in RULES]
+
+
+async def _hold(session: AsyncSession, rule: Rule, values: dict[str, Any]) -> Check:
+    checked = await session.scalar(_bound(rule.checked, values))
+    found = await session.execute(_bound(rule.violations, values))
+    violations = [f"{row[0]}: {row[1]}" for row in found]
+    return Check(rule.invariant, rule.says, int(checked or 0), violations)
+
+
+def _bound(sql: str, values: dict[str, Any]) -> Any:
+    return text(sql).bindparams(**{name: value for name, value in values.items() if f":{name}" in sql})
+
+
+def _starts(processes: Iterable[Process]) -> dict[str, Any]:
+    """The messages that start instances and nothing else, and the start events that take them."""
+    messages: list[str] = []
+    events: list[str] = []
+    for process in processes:
+        names = {message.name.value for message in process.messages if message.starts}
+        diagram = read_diagram(models_dir() / f"{process.id}.bpmn")
+        messages += sorted(names)
+        events += [catch.element for catch in diagram.catches if catch.starts and catch.message in names]
+    return {"messages": messages, "starts": events}
