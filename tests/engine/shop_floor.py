@@ -85,21 +85,24 @@ class Floor:
     management_url: str
     host: Host
     travelled: timedelta = field(default_factory=timedelta)
+    secret: str = SECRET
+    """Signs webhooks."""
 
-    async def pay(self, order: dict[str, Any], times: int = 1) -> str:
+    async def pay(self, order: dict[str, Any], times: int = 1, **headers: str) -> str:
         """Put the order into the shop and deliver its webhook so many times at once; returns the case id."""
         await MockShop(self.world).seed_order(order)
-        answers = await asyncio.gather(*(self.deliver("orders-paid", order) for _ in range(times)))
+        answers = await asyncio.gather(*(self.deliver("orders-paid", order, **headers) for _ in range(times)))
         assert [answer.status_code for answer in answers] == [200] * times, answers[0].text
         return str(order["id"])
 
-    async def deliver(self, topic: str, body: dict[str, Any]) -> httpx.Response:
+    async def deliver(self, topic: str, body: dict[str, Any], **more: str) -> httpx.Response:
         """Deliver a signed webhook."""
         raw = orjson.dumps(body)
-        digest = hmac.new(SECRET.encode(), raw, hashlib.sha256).digest()
+        digest = hmac.new(self.secret.encode(), raw, hashlib.sha256).digest()
         headers = {
             "X-Shopify-Hmac-Sha256": base64.b64encode(digest).decode(),
             "Content-Type": "application/json",
+            **more,
         }
         return await self.http.post(f"/webhooks/shopify/{topic}", content=raw, headers=headers)
 

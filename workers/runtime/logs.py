@@ -1,5 +1,6 @@
 """Structured logs: dotted event names and fields, one format for ours and for the libraries', no personal data."""
 
+import asyncio
 import logging
 import re
 import sys
@@ -52,7 +53,7 @@ def configure(log_format: str = "console", level: int = logging.INFO) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        without_text,
         redact,
     ]
     structlog.configure(
@@ -67,6 +68,24 @@ def configure(log_format: str = "console", level: int = logging.INFO) -> None:
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Hide known personal fields, and anything that looks like a mail address in any text."""
     return {key: HIDDEN if key in PERSONAL else _clean(value, 0) for key, value in event.items()}
+
+
+def without_text(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Instead of an exception with its traceback, what it is and where it came from: the text may be personal."""
+    given = event.pop("exc_info", None)
+    error = given if isinstance(given, BaseException) else given[1] if isinstance(given, tuple) else None
+    if given is True:
+        error = sys.exception()
+    if error is not None:
+        event.setdefault("error", type(error).__name__)
+        event["places"] = places(error)
+    return event
+
+
+def of_the_loop(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """An event loop's exception handler: asyncio's own writes exceptions out, text and all."""
+    error = context.get("exception")
+    structlog.get_logger().error("loop.error", what=context["message"], exc_info=error)
 
 
 def places(error: BaseException) -> list[str]:

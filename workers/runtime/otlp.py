@@ -29,10 +29,11 @@ LAST_SECONDS = 1.0
 class Exporter(SpanExporter):
     """OpenTelemetry's own, which logs once per change instead of per batch, and counts."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, seconds: float = SEND_SECONDS) -> None:
+        """`seconds` is how long one batch may take."""
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
         self._link = Link("traces", "collector")
-        self._inner = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=SEND_SECONDS)
+        self._inner = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=seconds)
         self._over = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:

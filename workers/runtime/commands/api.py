@@ -1,5 +1,7 @@
 """`orderops api`: the HTTP side, and the relay in the same process."""
 
+import asyncio
+
 import typer
 import uvloop
 from rich.console import Console
@@ -28,6 +30,7 @@ async def _serve(settings: Settings) -> None:
     from api.main import create_app  # noqa: PLC0415  # the api is loaded by this command alone: others start faster
     from api.server import Server  # noqa: PLC0415
 
+    asyncio.get_running_loop().set_exception_handler(logs.of_the_loop)
     address = f"http://{settings.api_host}:{settings.api_port}"
     with listen(settings.api_host, settings.api_port, "api") as listening:
         async with assemble(settings) as assembled:

@@ -65,6 +65,7 @@ async def _deploy(settings: Settings) -> list[Deployed]:
 
 
 async def _work(settings: Settings, names: frozenset[str]) -> None:
+    asyncio.get_running_loop().set_exception_handler(logs.of_the_loop)
     async with assemble(settings) as app:
         require_agreement(app.processes)
         jobs = [job for process in _chosen(app.processes, names) for job in process.jobs]
