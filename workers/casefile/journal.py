@@ -15,12 +15,12 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, literal, select, text, update
+from sqlalchemy import Select, Text, bindparam, exists, false, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from workers.casefile.db import Database
-from workers.casefile.models import Effect, EffectState
+from workers.casefile.db import SCHEMA, Database, together
+from workers.casefile.models import Base, Effect, EffectState
 from workers.runtime import tracing
 from workers.runtime.errors import (
     BusinessOutcome,
@@ -43,6 +43,44 @@ Adapters wait at most 2 s for an answer; the rest is for a provider that works o
 waits longer than 10 s needs a longer time here: ORDEROPS_SETTLING_SECONDS.
 """
 
+_EFFECTS = Base.metadata.tables[f"{SCHEMA}.effects"]
+_COLUMNS = [_EFFECTS.c[name] for name in ("key", "kind", "case_id", "state", "request")]
+_LOCK_NUMBER = func.hashtextextended(bindparam("key", type_=Text()), 0)
+_LOCKED = select(func.pg_try_advisory_lock(_LOCK_NUMBER).label("ours")).cte("locked")
+_ADDED = (
+    insert(_EFFECTS)
+    .from_select(
+        [column.name for column in _COLUMNS],
+        select(*(bindparam(column.name, type_=column.type) for column in _COLUMNS)).where(
+            select(_LOCKED.c.ours).scalar_subquery()
+        ),
+    )
+    .on_conflict_do_nothing()
+    .returning(literal(1))
+    .cte("added")
+)
+_INTEND = select(_LOCKED.c.ours, exists(select(_ADDED)).label("new"))
+"""Take the effect's lock and write its row, if there is none: one round trip, committed by itself."""
+_LOCK = select(_LOCKED.c.ours, false().label("new"))
+_UNLOCK = select(func.pg_advisory_unlock(_LOCK_NUMBER))
+_READ = select(*_EFFECTS.columns).where(_EFFECTS.c.key == bindparam("key"))
+_NOW = text("clock_timestamp()")
+_MARK = (
+    update(_EFFECTS)
+    .where(_EFFECTS.c.key == bindparam("of"))
+    .values(state=bindparam("state"), result=bindparam("result"), settled_at=_NOW)
+)
+_INTEND_AGAIN = (
+    update(_EFFECTS)
+    .where(_EFFECTS.c.key == bindparam("of"))
+    .values(
+        state=EffectState.INTENDED,
+        request=bindparam("request"),
+        attempts=_EFFECTS.c.attempts + 1,
+        intended_at=_NOW,  # asking the provider may have taken a while
+        settled_at=None,
+    )
+)
 
 Result = TypeVar("Result")
 
@@ -86,9 +124,9 @@ class Journal:
         could need (SETTLING) and still does not know it. Our key at the provider is a second safeguard that
         nothing here relies on: it may have expired, another provider knows nothing of it, some have no keys.
         """
-        async with self._alone(intent.key) as connection:
-            effect = await _record(connection, intent, EffectState.INTENDED)
-            if effect is not None:
+        async with self._alone(_INTEND, _row_of(intent, EffectState.INTENDED)) as (connection, new):
+            if not new:
+                effect = await _found(connection, intent.key)
                 known = await self._settled(connection, intent, effect)
                 if known is not None:
                     return _checked(known, intent, effect)
@@ -101,7 +139,7 @@ class Journal:
         Changes nothing outside, and the intent's request does not matter. Idempotent. Raises EffectInProgress
         while a worker is at it, EffectStopped when it was stopped.
         """
-        async with self._alone(intent.key) as connection:
+        async with self._alone(_LOCK, {"key": intent.key}) as (connection, _):
             effect = await _read(connection, intent.key)
             if effect is None:
                 return None
@@ -114,14 +152,15 @@ class Journal:
         while the provider may still execute a request whose worker was killed or lost its lock: nothing that
         was stopped may be executed afterwards.
         """
-        async with self._alone(intent.key) as connection:
-            effect = await _record(connection, intent, EffectState.STOPPED)
-            if effect is None or effect.state == EffectState.STOPPED:
+        async with self._alone(_INTEND, _row_of(intent, EffectState.STOPPED)) as (connection, new):
+            if new:
+                return None
+            effect = await _found(connection, intent.key)
+            if effect.state == EffectState.STOPPED:
                 return None
             known = await self._settled(connection, intent, effect)
             if known is None:
                 await _mark(connection, intent, EffectState.STOPPED)
-                await connection.commit()
             return known
 
     async def _settled(self, connection: AsyncConnection, intent: Intent[Result], effect: Effect) -> Result | None:
@@ -144,46 +183,43 @@ class Journal:
         return left
 
     @asynccontextmanager
-    async def _alone(self, key: str) -> AsyncIterator[AsyncConnection]:
-        lock = func.hashtextextended(key, 0)
+    async def _alone(
+        self, locking: Select[Any], values: Mapping[str, Any]
+    ) -> AsyncIterator[tuple[AsyncConnection, bool]]:
+        """Hold the effect's lock, taken by `locking`; says whether the effect's row is new by it."""
         async with self._database.connection() as connection:
-            if not await connection.scalar(select(func.pg_try_advisory_lock(lock))):
-                raise EffectInProgress(key)
+            row = (await connection.execute(locking, values)).one()
+            if not row.ours:
+                raise EffectInProgress(values["key"])
             try:
-                yield connection
+                yield connection, row.new
             finally:
                 try:
                     await connection.rollback()
-                    await connection.execute(select(func.pg_advisory_unlock(lock)))
-                    await connection.commit()
+                    await connection.execute(_UNLOCK, {"key": values["key"]})
                 except BaseException:
                     await connection.invalidate()  # the lock dies with the connection
                     raise
 
 
-async def _record(connection: AsyncConnection, intent: Intent[Any], state: EffectState) -> Effect | None:
-    """Write the effect's row and commit it; returns None when it is new, else the effect as it was found."""
-    new = (
-        insert(Effect)
-        .values(
-            key=intent.key,
-            kind=intent.kind,
-            case_id=intent.case_id,
-            state=state,
-            request=dict(intent.request),
-        )
-        .on_conflict_do_nothing()
-        .returning(literal(1))
-    )
-    if await connection.scalar(new):
-        await connection.commit()
-        return None
-    return await _read(connection, intent.key)
+def _row_of(intent: Intent[Any], state: EffectState) -> dict[str, Any]:
+    return {
+        "key": intent.key,
+        "kind": intent.kind,
+        "case_id": intent.case_id,
+        "state": state,
+        "request": dict(intent.request),
+    }
+
+
+async def _found(connection: AsyncConnection, key: str) -> Effect:
+    effect = await _read(connection, key)
+    assert effect is not None  # noqa: S101  # rows of effects are never deleted
+    return effect
 
 
 async def _read(connection: AsyncConnection, key: str) -> Effect | None:
-    columns = Effect.__table__.columns
-    found = (await connection.execute(select(*columns).where(Effect.key == key))).one_or_none()
+    found = (await connection.execute(_READ, {"key": key})).one_or_none()
     return None if found is None else Effect(**found._mapping)
 
 
@@ -210,18 +246,7 @@ def _checked(known: Result, intent: Intent[Result], effect: Effect) -> Result:
 
 
 async def _intend_again(connection: AsyncConnection, intent: Intent[Any]) -> None:
-    await connection.execute(
-        update(Effect)
-        .where(Effect.key == intent.key)
-        .values(
-            state=EffectState.INTENDED,
-            request=dict(intent.request),
-            attempts=Effect.attempts + 1,
-            intended_at=text("clock_timestamp()"),  # asking the provider may have taken a while
-            settled_at=None,
-        )
-    )
-    await connection.commit()
+    await connection.execute(_INTEND_AGAIN, {"of": intent.key, "request": dict(intent.request)})
 
 
 async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Result:
@@ -230,15 +255,12 @@ async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Resul
             result = await intent.call()
     except EffectConflict:  # the provider has something under our key: to be asked about before anything else
         await _mark(connection, intent, EffectState.UNKNOWN)
-        await connection.commit()
         raise
     except NOTHING_HAPPENED:
         await _mark(connection, intent, EffectState.NOT_EXECUTED)
-        await connection.commit()
         raise
     except Exception as error:
         await _mark(connection, intent, EffectState.UNKNOWN)
-        await connection.commit()
         if isinstance(error, OutcomeUnknown):
             raise
         raise OutcomeUnknown(f"effect {intent.key} ended with {type(error).__name__}") from error
@@ -247,23 +269,17 @@ async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Resul
 
 
 async def _done(connection: AsyncConnection, intent: Intent[Result], result: Result) -> None:
-    await _mark(
-        connection,
-        intent,
-        EffectState.DONE,
-        TypeAdapter(intent.result_type).dump_python(result, mode="json"),
-    )
-    if intent.record is not None:
+    answer = TypeAdapter(intent.result_type).dump_python(result, mode="json")
+    if intent.record is None:
+        await _mark(connection, intent, EffectState.DONE, answer)
+        return
+    async with together(connection):
+        await _mark(connection, intent, EffectState.DONE, answer)
         await intent.record(connection, result)
-    await connection.commit()
 
 
 async def _mark(
     connection: AsyncConnection, intent: Intent[Any], state: EffectState, result: dict[str, Any] | None = None
 ) -> None:
     EFFECTS.labels(intent.kind, state).inc()
-    await connection.execute(
-        update(Effect)
-        .where(Effect.key == intent.key)
-        .values(state=state, result=result, settled_at=text("clock_timestamp()"))
-    )
+    await connection.execute(_MARK, {"of": intent.key, "state": state, "result": result})
