@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, and_, delete, not_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, and_, bindparam, delete, not_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -176,7 +176,7 @@ class Misbehaviour:
 async def perform(world: MockWorld, call: Call, execute: Callable[[Misbehaviour], Awaitable[ResultT]]) -> ResultT:
     """Run one call as the outside world would: late, refused, executed or not, answered or not."""
     try:
-        misbehaviour = Misbehaviour(world, call, await world.rows(_concerning(call)))
+        misbehaviour = Misbehaviour(world, call, await world.rows(_CONCERNING, _concerning(call)))
         await _wait(world.latency, await misbehaviour.strikes(Kind.LATENCY))
         await _refuse(world, call, misbehaviour)
     except _DATABASE_AWAY:
@@ -189,12 +189,20 @@ async def perform(world: MockWorld, call: Call, execute: Callable[[Misbehaviour]
     return result
 
 
-def _concerning(call: Call) -> Select[BehaviourRow]:
-    """Behaviours of the operation that are not used up and about nothing but what the call is about."""
-    used_up = and_(BehaviourRow.remaining.is_not(None), BehaviourRow.remaining <= 0)
-    mine = BehaviourRow.targets.contained_by(sorted(call.about | call.parts))
-    statement = select(BehaviourRow).where(BehaviourRow.operation == call.operation, mine, not_(used_up))
-    return statement.order_by(BehaviourRow.id)
+_CONCERNING = (
+    select(BehaviourRow)
+    .where(
+        BehaviourRow.operation == bindparam("operation"),
+        BehaviourRow.targets.contained_by(bindparam("about", type_=ARRAY(Text))),
+        not_(and_(BehaviourRow.remaining.is_not(None), BehaviourRow.remaining <= 0)),
+    )
+    .order_by(BehaviourRow.id)
+)
+"""Behaviours of an operation that are not used up and about nothing but what a call is about."""
+
+
+def _concerning(call: Call) -> dict[str, Any]:
+    return {"operation": call.operation, "about": sorted(call.about | call.parts)}
 
 
 async def _wait(at_least: timedelta, behaviour: BehaviourRow | None) -> None:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Text, case, cast, func, literal, select, update
+from sqlalchemy import Text, bindparam, case, cast, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
@@ -92,12 +92,15 @@ class MockShop:
             raise _unknown(order_id)
 
     async def _find(self, order_id: str) -> ShopOrderRow | None:
-        return await self._world.row(select(ShopOrderRow).where(ShopOrderRow.id == order_id))
+        return await self._world.row(_FIND, {"order_id": order_id})
 
     async def _set(self, order_id: str, **fields: str) -> ShopOrderRow | None:
         body = ShopOrderRow.body.op("||")(cast(fields, JSONB))
         statement = update(ShopOrderRow).where(ShopOrderRow.id == order_id).values(body=body)
         return await self._world.row(statement.returning(ShopOrderRow))
+
+
+_FIND = select(ShopOrderRow).where(ShopOrderRow.id == bindparam("order_id"))
 
 
 def _call(operation: str, order_id: str) -> Call:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
@@ -69,16 +69,26 @@ class MockSuppliers:
         return _to_order(row) if row else None
 
     async def _find(self, supplier: str, reference: str) -> SupplierOrderRow | None:
-        statement = select(SupplierOrderRow).where(SupplierOrderRow.supplier == supplier)
-        return await self._world.row(statement.where(SupplierOrderRow.reference == reference))
+        return await self._world.row(_FIND, {"of": supplier, "ours": reference})
 
     async def _insert(self, supplier: str, reference: str, wanted: dict[str, Any]) -> SupplierOrderRow:
-        statement = insert(SupplierOrderRow).values(supplier=supplier, reference=reference, **wanted)
-        once = statement.on_conflict_do_update(
-            index_elements=[SupplierOrderRow.supplier, SupplierOrderRow.reference],
-            set_={"requests": SupplierOrderRow.requests + 1},
-        )
-        return await self._world.one(once.returning(SupplierOrderRow))
+        values = {"supplier": supplier, "reference": reference, **wanted}
+        return await self._world.one(_INSERT, {f"new_{name}": value for name, value in values.items()})
+
+
+_FIND = select(SupplierOrderRow).where(
+    SupplierOrderRow.supplier == bindparam("of"), SupplierOrderRow.reference == bindparam("ours")
+)
+_WRITTEN = ("supplier", "reference", "cost_minor", "currency", "lines", "address")
+_INSERT = (
+    insert(SupplierOrderRow)
+    .values({name: bindparam(f"new_{name}") for name in _WRITTEN})
+    .on_conflict_do_update(
+        index_elements=[SupplierOrderRow.supplier, SupplierOrderRow.reference],
+        set_={"requests": SupplierOrderRow.requests + 1},
+    )
+    .returning(SupplierOrderRow)
+)
 
 
 async def _offer(
