@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 import psycopg
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import BigInteger, all_, func, select, update
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.db import DATABASE_AWAY, Database, PromptConnection
@@ -64,6 +65,11 @@ class Outcome:
     error: str | None = None
     refused: bool = False
 
+    @property
+    def settled(self) -> bool:
+        """Whether the row need not be tried again."""
+        return self.error is None or self.refused
+
 
 class Relay:
     """Runs in the api process; cancel its task to stop it."""
@@ -75,7 +81,7 @@ class Relay:
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._arrived = asyncio.Event()
         self._resting: dict[int, float] = {}
-        """Rows the engine did not take just now, and when they are tried again."""
+        """Rows the engine did not take, until it does, and when they are due again."""
 
     async def run(self) -> None:
         """Publish for ever; neither the engine nor PostgreSQL being away ends it."""
@@ -109,33 +115,42 @@ class Relay:
             log.critical("relay.crashed", error=type(error).__name__, places=places(error))
             await asyncio.sleep(LOOK_EVERY)
             return True
-        if self._resting:
+        if self.link.up is False:
             await asyncio.sleep(0.2)
         return claimed > 0
 
     async def _publish_batch(self) -> int:
         """Claim rows, publish them side by side, and mark what became of them. Returns how many there were."""
-        now = asyncio.get_running_loop().time()
-        self._resting = {row: until for row, until in self._resting.items() if until > now}
         async with self._database.transaction() as session:
             rows = await self._claim(session)
             outcomes = await asyncio.gather(*(self._publish(row) for row in rows))
             await _mark(session, outcomes)
         for outcome in outcomes:
             self._note(outcome)
+        if any(outcome.settled for outcome in outcomes):
+            self.link.succeeded()
+        elif outcomes:
+            self.link.failed(outcomes[0].error or "")
         return len(rows)
 
     async def _claim(self, session: AsyncSession) -> Sequence[InboxRow]:
+        """The oldest rows. Few of them were tried before, so that those that never get through (a partition may
+        have no leader) do not keep new ones waiting."""
+        limit = PROBE if self.link.up is False else BATCH
+        now = asyncio.get_running_loop().time()
+        due = sorted(row for row, until in self._resting.items() if until <= now)[: min(limit // 2, AT_ONCE)]
         query = (
             select(InboxRow)
             .where(InboxRow.published_at.is_(None), InboxRow.refused_at.is_(None))
+            .where(InboxRow.id != all_(array([*self._resting.keys() - due], type_=BigInteger)))
             .order_by(InboxRow.id)
-            .limit(PROBE if self.link.up is False else BATCH)
+            .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        if self._resting:
-            query = query.where(InboxRow.id.not_in(self._resting))
-        return (await session.scalars(query)).all()
+        rows = (await session.scalars(query)).all()
+        for gone in set(due) - {row.id for row in rows}:  # another relay has it
+            del self._resting[gone]
+        return rows
 
     async def _publish(self, row: InboxRow) -> Outcome:
         async with self._at_once:
@@ -157,13 +172,12 @@ class Relay:
 
     def _note(self, outcome: Outcome) -> None:
         row = outcome.row
-        if outcome.error is not None and not outcome.refused:
+        if not outcome.settled:
             pause = min(0.2 * 2 ** min(row.attempts, 10), LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
             self._resting[row.id] = asyncio.get_running_loop().time() + pause
-            self.link.failed(outcome.error)
             MESSAGES.labels("put_off").inc()
             return
-        self.link.succeeded()
+        self._resting.pop(row.id, None)
         say = log.bind(inbox_id=row.id, message_name=row.message_name, trace=row.trace_id)
         if outcome.refused:
             MESSAGES.labels("refused").inc()
