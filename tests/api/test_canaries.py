@@ -1,0 +1,151 @@
+"""A person's data in whatever is sent to the api gets into neither its logs nor its traces."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import orjson
+import pytest
+
+from tests.api.conftest import BEARER, SECRET, new_order_id, order, sign
+from tests.api.test_commands import ORDEROPS, environment
+from tests.api.test_customers import ADDRESS, FORM
+from tests.fakes.collector import Collector, running_collector
+from workers.casefile.requests import RequestKind
+from workers.runtime.bootstrap import Assembled
+from workers.runtime.links import Links
+from workers.runtime.native.ports import free_base_port
+
+CANARY = "Kanarie{:04}"
+RECORDS = httpx.BasicAuth("zeebe", "records-password")
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with running_collector() as collector:
+        yield collector
+
+
+@pytest.fixture
+async def api(database_url: str, collector: Collector, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """The api as a program, its engine away; every word of it in the file `api.log`."""
+    port = free_base_port()
+    watched = {"ORDEROPS_LOG_FORMAT": "json", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    env = environment(database_url, port) | watched | {"ORDEROPS_SHOPIFY_SECRETS": SECRET}
+    with (tmp_path / "api.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            ORDEROPS, "api", env=env, stdout=subprocess.PIPE, stderr=log
+        )
+        assert process.stdout
+        await asyncio.wait_for(process.stdout.readline(), 60)
+        base_url = f"http://127.0.0.1:{port}"
+        async with httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30) as client:
+            yield client
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def webhooks(api: httpx.AsyncClient, canary: str) -> list[httpx.Response]:
+    """Good, unsigned, of the wrong form, and no JSON at all."""
+    person = {
+        "email": f"{canary}@example.com",
+        "phone": canary,
+        "shipping_address": {"name": canary, "city": canary},
+    }
+    bodies = [order(new_order_id(), **person), order(new_order_id(), id=canary, **person),
+              order(new_order_id(), currency=[canary]), [canary], {canary: canary}]  # fmt: skip
+    raws = [*(orjson.dumps(body) for body in bodies), f'{{"{canary}": 1, "{canary}": NaN'.encode()]
+    answers = []
+    for raw in raws:
+        for signature in (sign(raw), canary):
+            headers = {
+                "X-Shopify-Hmac-Sha256": signature,
+                "Content-Type": "application/json",
+                "User-Agent": canary,
+            }
+            answers.append(await api.post("/webhooks/shopify/orders-paid", content=raw, headers=headers))
+    return answers
+
+
+async def calls(api: httpx.AsyncClient, canary: str) -> list[httpx.Response]:
+    """Fields that are not ours, values that will not do, names in addresses."""
+    headers = {**BEARER, "Idempotency-Key": canary, "traceparent": canary}
+    start = "/processes/fulfillment/instances"
+    return [
+        await api.post(start, json={"shopify_order_id": canary}, headers=headers),
+        await api.post(start, json={"shopify_order_id": "1", canary: canary}, headers=headers),
+        await api.post(f"/processes/fulfillment/messages/{canary}", json={"name": canary}, headers=headers),
+        await api.get(f"/cases/{canary}", headers={"Authorization": f"Bearer {canary}"}),
+        await api.get("/inbox", params={"state": canary}, headers=BEARER),
+        await api.get(f"/customers/{canary}", params={"mail": f"{canary}@example.com"}),
+        await api.request(canary.upper(), "/livez"),
+    ]
+
+
+async def records(api: httpx.AsyncClient, canary: str) -> list[httpx.Response]:
+    """The engine's records with something in them that nobody foresaw."""
+    record = {"partitionId": 99, "position": canary, "recordType": canary, "value": {"email": canary}}
+    lines = b"\n".join(orjson.dumps(each) for each in ({"index": {"_id": canary}}, record))
+    return [await api.post("/_bulk", content=lines, headers={"Content-Type": "application/json"}, auth=RECORDS)]
+
+
+async def pages(api: httpx.AsyncClient, canary: str, assembled: Assembled) -> None:
+    """A customer's page: opened, filled in wrongly in several ways, then rightly; and a link that is none."""
+    case_id = str(new_order_id())
+    request_id, kind = f"{case_id}-{RequestKind.ADDRESS.value}", RequestKind.ADDRESS
+    facts = {**ADDRESS, "name": canary, "problems": [canary], "order_number": "#1"}
+    await assembled.requests.open(request_id, case_id=case_id, kind=kind, facts=facts, lasts=timedelta(days=1))
+    path = httpx.URL(Links(assembled.settings.link_secret, "http://x").url_for(request_id, kind)).raw_path.decode()
+    filled = {**ADDRESS, "name": canary, "street": f"{canary} 5", "city": canary}
+    headers = {**FORM, "Origin": str(api.base_url)}
+    assert canary in (await api.get(path)).text
+    for wrong in ({**filled, "country": canary}, {**filled, canary: canary}, {"choice": canary}):
+        assert (await api.post(path, content=urlencode(wrong), headers=headers)).status_code == 422
+    elsewhere = {**FORM, "Origin": f"https://{canary}.example"}
+    assert (await api.post(path, content=urlencode(filled), headers=elsewhere)).status_code == 403
+    assert (await api.post(path, content=urlencode(filled), headers=headers)).status_code == 200
+    assert (await api.get(f"{path}{canary}")).status_code == 404
+
+
+async def test_no_canary_gets_into_logs_or_traces_and_no_value_into_a_problem(
+    api: httpx.AsyncClient, collector: Collector, assembled: Assembled, tmp_path: Path, full: bool
+) -> None:
+    """Every way to say something to the api, with a person's data in it."""
+    canaries = [CANARY.format(number) for number in range(1_000 if full else 16)]
+    answers: list[httpx.Response] = []
+    at_once = asyncio.Semaphore(4)
+
+    async def say(canary: str) -> None:
+        async with at_once:
+            for way in (webhooks, calls, records):
+                answers.extend(await way(api, canary))
+            await pages(api, canary, assembled)
+
+    await asyncio.gather(*(say(canary) for canary in canaries))
+    statuses = {answer.status_code for answer in answers}
+    assert {200, 400, 401, 404, 422, 500} <= statuses, statuses
+    types = "application/problem+json"
+    problems: list[dict[str, Any]] = [each.json() for each in answers if each.headers["content-type"] == types]
+    echoed = [problem for problem in problems if "Kanarie" in str(problem | {"instance": ""})]
+    assert [problem for problem in echoed if problem["status"] != 422 or not problem["errors"]] == []
+    for _ in range(50):
+        if any(span.name.startswith("POST /c/") for _, span in collector.spans):
+            break
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(1.5)  # the last batch
+    logged = (tmp_path / "api.log").read_text()
+    traced = "\n".join(str(span) for _, span in collector.spans)
+    assert logged.count("http.request") >= len(answers)
+    assert traced.count("trace_id") >= len(answers)
+    leaks = {
+        where: [line[:500] for line in text.splitlines() if "kanarie" in line.lower()][:3]
+        for where, text in {"logs": logged, "traces": traced}.items()
+    }
+    assert leaks == {"logs": [], "traces": []}
+    print(f"canaries found of {len(canaries)}: {leaks}")  # noqa: T201  # the figure
