@@ -6,8 +6,8 @@ All of them are coroutines although they wait for nothing: FastAPI runs plain fu
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -74,11 +74,27 @@ class Store:
 
         It may be done again from the start, so it does nothing but what the transaction holds.
         """
-        try:
-            async with asyncio.timeout(DATABASE_SECONDS):
-                return await self._database.run(work)
-        except TimeoutError:
-            raise unavailable("The database does not answer at the moment; try again.") from None
+        return await _in_time(self._database.run(work))
+
+
+async def _in_time(work: Coroutine[Any, Any, Result]) -> Result:
+    """Not asyncio.timeout: who is cancelled may still have something to clean up, and Python 3.11 may lose it."""
+    task = asyncio.create_task(work)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=DATABASE_SECONDS)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if done:
+        return task.result()
+    task.cancel()
+    task.add_done_callback(_forget)
+    raise unavailable("The database does not answer at the moment; try again.")
+
+
+def _forget(task: "asyncio.Task[Any]") -> None:
+    if not task.cancelled():
+        task.exception()
 
 
 async def engine_in_time(call: Awaitable[None]) -> None:
