@@ -88,6 +88,7 @@ async def open_shop(url: str, world_url: str, pool: int = 20) -> AsyncIterator[S
         link_secret=SecretStr("link-secret"),
         records_password=SecretStr("records-password"),
         public_url="http://testserver",
+        settling_seconds=2,
     )
     async with MockWorld(world_url) as world, assemble(settings, mocked_outside(world)) as parts:
         app = replace(parts, engine=cast(Engine, FakeEngine()))
