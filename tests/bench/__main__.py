@@ -9,7 +9,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from tests.bench import orders
+from tests.bench import acks, orders, side_by_side
 from tests.bench.ground import FULL, QUICK, Ground, ground
 from tests.bench.report import REPORT, table, write
 from workers.runtime.commands.stack import prepare_with_progress
@@ -17,7 +17,11 @@ from workers.runtime.errors import UserError
 from workers.runtime.native.config import StackConfig
 
 console = Console(highlight=False)
-PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, dict[str, Any]]]] = {"orders": orders.measure}
+PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, dict[str, Any]]]] = {
+    "orders": orders.measure,
+    "clients": side_by_side.measure,
+    "acks": acks.measure,
+}
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -33,6 +37,10 @@ def bench(
     """Measure on a stack of its own, which is deleted at the end; run nothing else meanwhile.
 
     orders: fulfillment orders a second, end to end, and where the time goes (CPU per order).
+
+    clients: jobs a second and CPU per job of our host, plain pyzeebe and the Java client.
+
+    acks: how long a webhook's sender waits for 200, with the engine up and down.
 
     Figures: build/reports/bench.json. What each means: docs/reference/figures.md.
     """

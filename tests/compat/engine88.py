@@ -6,7 +6,7 @@ is downloaded. They are Camunda's own test engine; `engine88.groovy` starts it, 
 
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,10 +15,9 @@ from typing import Any
 
 import orjson
 
+from tests.maven import jars
 from workers.runtime.errors import UserError
-from workers.runtime.native.config import default_cache
 from workers.runtime.native.java import find_java
-from workers.runtime.native.locks import exclusive
 from workers.runtime.native.ports import HOST, free_base_port
 
 VERSION = "8.8.21"
@@ -55,7 +54,7 @@ class Engine88:
 def running_engine88(log: Path) -> Iterator[Engine88]:
     """The engine for as long as the block lasts, and never longer than this process: it ends with its input."""
     port = free_base_port()
-    class_path = ":".join(str(jar) for jar in jars())
+    class_path = ":".join(str(jar) for jar in jars(JARS, f"the engine of Camunda {VERSION}"))
     memory = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     java = [str(find_java().path), *memory, "-cp", class_path, "groovy.ui.GroovyMain"]
     with log.open("w") as errors:
@@ -72,26 +71,6 @@ def running_engine88(log: Path) -> Iterator[Engine88]:
             yield Engine88(f"{HOST}:{port}", process)
         finally:
             _stop(process)
-
-
-def jars() -> Sequence[Path]:
-    """The class path, downloaded unless it is in the cache. Raises UserError when it cannot be had."""
-    # Importing jgo costs half a second, and only these tests need it.
-    from jgo.config import GlobalSettings  # noqa: PLC0415
-    from jgo.env import EnvironmentBuilder  # noqa: PLC0415
-    from jgo.maven import MavenContext  # noqa: PLC0415
-
-    cache = default_cache()
-    mirrors = GlobalSettings.load().repositories
-    context = MavenContext(repo_cache=cache / "maven", remote_repos={**mirrors, **MavenContext().remote_repos})
-    with exclusive(cache / "engine88.lock"):
-        try:
-            return EnvironmentBuilder(context, cache_dir=cache / "jgo").from_endpoint(JARS).all_jars
-        except (OSError, RuntimeError) as error:
-            raise UserError(
-                f"The engine of Camunda {VERSION} could not be downloaded: {str(error).splitlines()[0]}",
-                hint="Check the network connection, or name a mirror under [repositories] in jgo's configuration.",
-            ) from error
 
 
 def _await_ready(process: "subprocess.Popen[str]", log: Path) -> None:

@@ -1,0 +1,178 @@
+"""Jobs a second and CPU per job: our host, plain pyzeebe and the Java client, in turns on one broker.
+
+Each serves a two-task process of its own with handlers that do nothing. Another process starts the instances for
+all of them alike and keeps so many in flight that the broker is never idle. The broker's records are not exported
+meanwhile, as with a broker of its own. The last figure is what our host adds to a job at a gentle pace.
+"""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.bench.clients.java import build, java_client, why_not
+from tests.bench.clients.programs import Program, python
+from tests.bench.clients.two_tasks import JOBS, deploy_two_tasks, process_of
+from tests.bench.engine_metrics import export_records
+from tests.bench.ground import Ground
+from tests.bench.usage import cpu_seconds, percentile
+from workers.runtime.engine import Engine
+
+IN_FLIGHT = 24
+PACE = 20
+"""Instances a second for what a job takes."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One client's turn."""
+
+    jobs: float
+    seconds: float
+    client_cpu: float
+    broker_cpu: float
+
+
+@dataclass(frozen=True)
+class Turns:
+    """How long the turns are: a round ends when its instances have ended or its time is over."""
+
+    warm_seconds: float
+    instances: int
+    seconds: float
+    rounds: int
+    pace_seconds: float
+
+
+FULL = Turns(warm_seconds=3, instances=2_000, seconds=20, rounds=3, pace_seconds=20)
+QUICK = Turns(warm_seconds=0.8, instances=2_000, seconds=1.8, rounds=1, pace_seconds=1.5)
+IN_QUICK = ("ours", "ours_journal", "pyzeebe_streaming", "java")
+
+Started = Callable[[], Program]
+
+
+async def measure(ground: Ground) -> dict[str, Any]:
+    """The figures of this part."""
+    return await asyncio.to_thread(SideBySide(ground).measure)
+
+
+class SideBySide:
+    """The clients in turns."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._turns = QUICK if ground.lengths.quick else FULL
+        self._logs = ground.stack.config.logs_dir
+        self._clients = self._who()
+
+    def _who(self) -> dict[str, Started]:
+        stack = self._ground.stack
+        clients: dict[str, Started] = {}
+        for name in ("ours", "ours_journal"):
+            clients[name] = self._python("ours", name, stack.database_url)
+        for name in ("pyzeebe_streaming", "pyzeebe_polling"):
+            clients[name] = self._python("plain", name)
+        if reason := why_not():
+            self._ground.say(f"The Java client is left out: {reason}")
+        else:
+            build()
+            clients["java"] = lambda: java_client(stack.grpc_address, "java", self._log("java"))
+        return {name: each for name, each in clients.items() if not self._ground.lengths.quick or name in IN_QUICK}
+
+    def _python(self, module: str, name: str, *more: str) -> Started:
+        address = self._ground.stack.grpc_address
+        return lambda: python(module, address, name, *more, log=self._log(name))
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"bench-{name}.log"
+
+    def measure(self) -> dict[str, Any]:
+        """Every client in turns, then what a job takes."""
+        stack = self._ground.stack
+        asyncio.run(self._deploy())
+        export_records(stack.management_url, on=False)
+        rounds: dict[str, list[Round]] = {name: [] for name in self._clients}
+        try:
+            with python("starter", stack.grpc_address, log=self._log("starter")) as starter:
+                for number in range(self._turns.rounds):
+                    for name, started in self._clients.items():
+                        self._ground.say(f"Clients: round {number + 1} of {self._turns.rounds}, {name}")
+                        rounds[name].append(self._round(starter, name, started))
+                took = self._pace(starter)
+        finally:
+            export_records(stack.management_url, on=True)
+        return _figures(rounds, took)
+
+    async def _deploy(self) -> None:
+        stack = self._ground.stack
+        async with Engine(stack.grpc_address, stack.rest_url) as engine:
+            await deploy_two_tasks(engine, [*self._clients, "ours_timed"])
+
+    def _round(self, starter: Program, name: str, started: Started) -> Round:
+        process, turns = process_of(name), self._turns
+        with started() as client:
+            starter.ask(f"run {process} 1 60 1")
+            starter.ask(f"run {process} 1000000 {turns.warm_seconds} {IN_FLIGHT}")
+            before, broker_before = cpu_seconds(client.pid), cpu_seconds(self._ground.pids()["broker"])
+            done = orjson.loads(starter.ask(f"run {process} {turns.instances} {turns.seconds} {IN_FLIGHT}"))
+            return Round(
+                jobs=JOBS * done["instances"],
+                seconds=done["seconds"],
+                client_cpu=cpu_seconds(client.pid) - before,
+                broker_cpu=cpu_seconds(self._ground.pids()["broker"]) - broker_before,
+            )
+
+    def _pace(self, starter: Program) -> list[float]:
+        """Milliseconds from a job's arrival to the engine's receipt, without those of the first second."""
+        self._ground.say(f"Clients: what a job takes at {PACE} instances a second")
+        stack = self._ground.stack
+        with python("ours", stack.grpc_address, "ours_timed", stack.database_url, log=self._log("timed")) as host:
+            starter.ask(f"run {process_of('ours_timed')} 1 60 1")
+            starter.ask(f"pace {process_of('ours_timed')} {PACE} {1 + self._turns.pace_seconds}")
+            time.sleep(0.2)
+            took = [float(ms) for ms in host.end().split()]
+        return took[2 * JOBS + PACE :]
+
+
+def _figures(rounds: dict[str, list[Round]], took: list[float]) -> dict[str, Any]:
+    speed = {name: statistics.median(each.jobs / each.seconds for each in them) for name, them in rounds.items()}
+    cpu = {
+        name: statistics.median(1000 * each.client_cpu / each.jobs for each in them)
+        for name, them in rounds.items()
+    }
+    broker = {
+        name: statistics.median(1000 * each.broker_cpu / each.jobs for each in them)
+        for name, them in rounds.items()
+    }
+    return {
+        "jobs_per_s": _rounded(speed, 1),
+        "client_cpu_ms_per_job": _rounded(cpu, 3),
+        "broker_cpu_ms_per_job": _rounded(broker, 2),
+        "jobs_per_s_by_round": {
+            name: " ".join(f"{each.jobs / each.seconds:.0f}" for each in them) for name, them in rounds.items()
+        },
+        **_against_java(speed, cpu),
+        "job_overhead_p50_ms": round(percentile(took, 0.5), 2),
+        "job_overhead_p99_ms": round(percentile(took, 0.99), 2),
+    }
+
+
+def _against_java(speed: dict[str, float], cpu: dict[str, float]) -> dict[str, float | None]:
+    """Ours divided by Java's; None without a JDK."""
+    if "java" not in speed:
+        return dict.fromkeys(("ratio_java", "ratio_java_journal", "cpu_ratio_java", "cpu_ratio_java_journal"))
+    return {
+        "ratio_java": round(speed["ours"] / speed["java"], 2),
+        "ratio_java_journal": round(speed["ours_journal"] / speed["java"], 2),
+        "cpu_ratio_java": round(cpu["ours"] / cpu["java"], 2),
+        "cpu_ratio_java_journal": round(cpu["ours_journal"] / cpu["java"], 2),
+    }
+
+
+def _rounded(values: dict[str, float], digits: int) -> dict[str, float]:
+    return {name: round(value, digits) for name, value in values.items()}
