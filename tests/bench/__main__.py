@@ -9,7 +9,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from tests.bench import acks, orders, side_by_side
+from tests.bench import acks, growth, orders, side_by_side
 from tests.bench.ground import FULL, QUICK, Ground, ground
 from tests.bench.report import REPORT, table, write
 from workers.runtime.commands.stack import prepare_with_progress
@@ -20,6 +20,7 @@ console = Console(highlight=False)
 PARTS: dict[str, Callable[[Ground], Coroutine[Any, Any, dict[str, Any]]]] = {
     "orders": orders.measure,
     "clients": side_by_side.measure,
+    "growth": growth.measure,
     "acks": acks.measure,
 }
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -39,6 +40,8 @@ def bench(
     orders: fulfillment orders a second, end to end, and where the time goes (CPU per order).
 
     clients: jobs a second and CPU per job of our host, plain pyzeebe and the Java client.
+
+    growth: orders a second with 1, 2 and 4 workers and with 3 partitions; the database with up to 100,000 rows.
 
     acks: how long a webhook's sender waits for 200, with the engine up and down.
 

@@ -1,8 +1,8 @@
 """How long a webhook's sender waits for 200, at fixed rates, with the engine up and down.
 
 Webhooks leave at fixed times whether the earlier ones were answered or not, and each is timed from when it was
-due: a sender that waits for slow answers would hide them. Every webhook is an order of its own, and all of its work
-happens meanwhile on the same machine. Down means stopped (SIGSTOP): the engine neither answers nor refuses.
+due: a sender that waits for slow answers would hide them. Every webhook is an order of its own, and all of its
+work happens meanwhile on the same machine. Down means stopped (SIGSTOP): the engine neither answers nor refuses.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ GENTLE = 20
 CONNECTIONS = 64
 
 
-async def measure(ground: Ground) -> dict[str, Any]:
+async def measure(ground: Ground, seconds: float | None = None) -> dict[str, Any]:
     """The figures of this part. Leaves orders behind that are still being worked on."""
     quick = ground.lengths.quick
-    seconds = 2.5 if quick else 20
+    seconds = seconds or (2.5 if quick else 20)
     database = Database(ground.stack.database_url, 4)
     door = Door(ground.stack.api_url, CONNECTIONS)
     took: dict[str, list[float]] = {}
@@ -42,7 +42,7 @@ async def measure(ground: Ground) -> dict[str, Any]:
             took[str(rate)] = await _send(ground, database, door, rate, seconds)
         for rate in RATES:
             ground.say(f"Acknowledgements: {rate} a second while the engine is down")
-            with _down(ground.stack.pid("broker-1")):
+            with _down(ground.pids["broker"]):
                 took[f"{rate}_engine_down"] = await _send(ground, database, door, rate, seconds / 2)
     finally:
         door.close()

@@ -1,7 +1,7 @@
 """What the benchmarks run on: a stack of their own in a folder of its own, deleted at the end."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,9 @@ from workers.runtime.native.stack import Stack, running_stack
 
 Say = Callable[[str], None]
 """Called with what happens now."""
+
+PROGRAMS = {"broker": "broker-1", "worker": "worker", "api": "api", "postgres": "postgres"}
+"""Programs of the stack, by what they are called in the figures."""
 
 
 @dataclass(frozen=True)
@@ -35,27 +38,23 @@ class Ground:
     stack: Stack
     lengths: Lengths
     say: Say
-
-    @property
-    def secret(self) -> str:
-        """What webhooks are signed with."""
-        return self.stack.secrets["ORDEROPS_SHOPIFY_SECRETS"].split(",")[0]
-
-    def pids(self) -> dict[str, int]:
-        """The programs of the stack, by what they are called in the figures."""
-        names = {"broker": "broker-1", "worker": "worker", "api": "api", "postgres": "postgres"}
-        return {name: self.stack.pid(component) for name, component in names.items()}
+    secret: str
+    """What webhooks are signed with."""
+    pids: Mapping[str, int]
+    """The programs that are measured, by what they are called in the figures; `broker` and `postgres` at least."""
 
 
 @contextmanager
-def ground(lengths: Lengths, say: Say) -> Iterator[Ground]:
+def ground(lengths: Lengths, say: Say, partitions: int = 1) -> Iterator[Ground]:
     """A stack of the benchmarks' own, with logs as production writes them."""
     with tempfile.TemporaryDirectory(prefix="orderops-bench-", ignore_cleanup_errors=True) as folder:
         config = StackConfig(
             instance="bench",
             home=Path(folder),
             base_port=free_base_port(),
+            partitions=partitions,
             environment={"ORDEROPS_LOG_FORMAT": "json"},
         )
         with running_stack(config, say) as stack:
-            yield Ground(stack, lengths, say)
+            secret = stack.secrets["ORDEROPS_SHOPIFY_SECRETS"].split(",")[0]
+            yield Ground(stack, lengths, say, secret, {name: stack.pid(PROGRAMS[name]) for name in PROGRAMS})

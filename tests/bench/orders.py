@@ -56,7 +56,7 @@ async def measure(ground: Ground, open_orders: int = OPEN) -> dict[str, Any]:
         deliveries = await new_orders(database, ground.secret, count)
         feed = Feed(ground, database, deliveries, open_orders)
         window = await feed.run()
-        mock = await mock_share(ground.stack.database_url, ground.pids()["postgres"], 30 if lengths.quick else 200)
+        mock = await mock_share(ground.stack.database_url, ground.pids["postgres"], 30 if lengths.quick else 200)
         return await _figures(database, feed, window, mock)
     finally:
         await database.close()
@@ -89,7 +89,7 @@ class Feed:
     async def _measured(self, seconds: float) -> Window:
         management = self._ground.stack.management_url
         before = await asyncio.to_thread(records_written, management)
-        meter = Meter(self._ground.pids())
+        meter = Meter(self._ground.pids)
         began = datetime.now(UTC)
         await self._keep_coming(seconds)
         ended = datetime.now(UTC)
@@ -134,12 +134,12 @@ class Feed:
 
 
 async def _figures(database: Database, feed: Feed, window: Window, mock: dict[str, float]) -> dict[str, Any]:
+    between = {"began": window.began, "ended": window.ended}
     async with database.connection() as connection:
-        mine = Case.id >= feed.sent[0], Case.closed_at.between(window.began, window.ended)
-        supplied = await connection.scalar(select(func.count()).where(*mine, Case.outcome == "supplied")) or 0
-        times = text(TIMES).bindparams(began=window.began, ended=window.ended)
-        took = (await connection.execute(times)).one()
-        steps = (await connection.execute(text(STEPS).bindparams(began=window.began, ended=window.ended))).all()
+        ids = (await connection.scalars(text(SUPPLIED).bindparams(**between))).all()
+        took = (await connection.execute(text(TIMES).bindparams(ids=ids))).one()
+        steps = (await connection.execute(text(STEPS).bindparams(ids=ids))).all()
+    supplied = len(ids)
     if not supplied:
         raise UserError("Not one order was supplied while it was measured.", hint="Measure for longer.")
     cpu = {name: round(1000 * seconds / supplied, 2) for name, seconds in window.cpu.items()}
@@ -161,25 +161,30 @@ async def _figures(database: Database, feed: Feed, window: Window, mock: dict[st
     }
 
 
+SUPPLIED = """
+SELECT payload->>'shopify_order_id' FROM mock.events
+WHERE name = 'supplier_order_placed' AND published_at BETWEEN :began AND :ended
+"""
+"""Orders whose purchase was announced, by the last job of an order, in the window."""
+
 TIMES = """
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM closed_at - received_at)) AS p50,
        percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM closed_at - received_at)) AS p99,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM opened_at - received_at)) AS start50,
        percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM opened_at - received_at)) AS start99
 FROM orderops.cases JOIN orderops.inbox ON correlation_key = cases.id
-WHERE closed_at BETWEEN :began AND :ended
+WHERE cases.id = ANY(:ids)
 """
 """Seconds from a webhook's arrival to the end of its instance, and to its start."""
 
 STEPS = """
-SELECT element_id,
-       1000 * avg(extract(epoch FROM completed - activated)) AS ms
-FROM (SELECT element_id, process_instance_key,
+SELECT element_id, 1000 * avg(extract(epoch FROM completed - activated)) AS ms
+FROM (SELECT element_id, element_events.process_instance_key,
              min(happened_at) FILTER (WHERE intent = 'ELEMENT_ACTIVATED') AS activated,
              max(happened_at) FILTER (WHERE intent = 'ELEMENT_COMPLETED') AS completed
-      FROM orderops.element_events WHERE happened_at BETWEEN :began AND :ended
-      GROUP BY element_id, process_instance_key) AS steps
-WHERE completed IS NOT NULL AND activated IS NOT NULL
-GROUP BY element_id ORDER BY ms DESC
+      FROM orderops.element_events JOIN orderops.cases USING (process_instance_key)
+      WHERE cases.id = ANY(:ids)
+      GROUP BY element_id, element_events.process_instance_key) AS steps
+GROUP BY element_id HAVING avg(extract(epoch FROM completed - activated)) > 0.0005 ORDER BY ms DESC
 """
 """Milliseconds between entering and leaving each element, on average."""

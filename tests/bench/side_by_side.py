@@ -47,28 +47,53 @@ class Turns:
     seconds: float
     rounds: int
     pace_seconds: float
+    clients: tuple[str, ...] = ("ours", "ours_journal", "pyzeebe_streaming", "pyzeebe_polling", "java")
 
 
 FULL = Turns(warm_seconds=3, instances=2_000, seconds=20, rounds=3, pace_seconds=20)
-QUICK = Turns(warm_seconds=0.8, instances=2_000, seconds=1.8, rounds=1, pace_seconds=1.5)
-IN_QUICK = ("ours", "ours_journal", "pyzeebe_streaming", "java")
+QUICK = Turns(
+    warm_seconds=0.8,
+    instances=2_000,
+    seconds=1.8,
+    rounds=1,
+    pace_seconds=1.5,
+    clients=("ours", "ours_journal", "pyzeebe_streaming", "java"),
+)
+TIMED = "ours_timed"
 
 Started = Callable[[], Program]
 
 
 async def measure(ground: Ground) -> dict[str, Any]:
-    """The figures of this part."""
-    return await asyncio.to_thread(SideBySide(ground).measure)
+    """The figures of this part, without the records of these processes being exported."""
+    management = ground.stack.management_url
+    export_records(management, on=False)
+    try:
+        return await take_turns(ground, QUICK if ground.lengths.quick else FULL)
+    finally:
+        export_records(management, on=True)
+
+
+async def take_turns(ground: Ground, turns: Turns) -> dict[str, Any]:
+    """The figures of every client."""
+    side_by_side = SideBySide(ground, turns)
+    async with Engine(ground.stack.grpc_address, ground.stack.rest_url) as engine:
+        await deploy_two_tasks(engine, side_by_side.processes)
+    return await asyncio.to_thread(side_by_side.measure)
 
 
 class SideBySide:
     """The clients in turns."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, turns: Turns) -> None:
         self._ground = ground
-        self._turns = QUICK if ground.lengths.quick else FULL
-        self._logs = ground.stack.config.logs_dir
-        self._clients = self._who()
+        self._turns = turns
+        self._clients = {name: each for name, each in self._who().items() if name in turns.clients}
+
+    @property
+    def processes(self) -> list[str]:
+        """For whom there must be a process."""
+        return [*self._clients, TIMED]
 
     def _who(self) -> dict[str, Started]:
         stack = self._ground.stack
@@ -80,60 +105,51 @@ class SideBySide:
         if reason := why_not():
             self._ground.say(f"The Java client is left out: {reason}")
         else:
-            build()
+            if "java" in self._turns.clients:
+                build()
             clients["java"] = lambda: java_client(stack.grpc_address, "java", self._log("java"))
-        return {name: each for name, each in clients.items() if not self._ground.lengths.quick or name in IN_QUICK}
+        return clients
 
     def _python(self, module: str, name: str, *more: str) -> Started:
         address = self._ground.stack.grpc_address
         return lambda: python(module, address, name, *more, log=self._log(name))
 
     def _log(self, name: str) -> Path:
-        return self._logs / f"bench-{name}.log"
+        return self._ground.stack.config.logs_dir / f"bench-{name}.log"
 
     def measure(self) -> dict[str, Any]:
         """Every client in turns, then what a job takes."""
-        stack = self._ground.stack
-        asyncio.run(self._deploy())
-        export_records(stack.management_url, on=False)
+        turns = self._turns
         rounds: dict[str, list[Round]] = {name: [] for name in self._clients}
-        try:
-            with python("starter", stack.grpc_address, log=self._log("starter")) as starter:
-                for number in range(self._turns.rounds):
-                    for name, started in self._clients.items():
-                        self._ground.say(f"Clients: round {number + 1} of {self._turns.rounds}, {name}")
-                        rounds[name].append(self._round(starter, name, started))
-                took = self._pace(starter)
-        finally:
-            export_records(stack.management_url, on=True)
+        with python("starter", self._ground.stack.grpc_address, log=self._log("starter")) as starter:
+            for number in range(turns.rounds):
+                for name, started in self._clients.items():
+                    self._ground.say(f"Clients: round {number + 1} of {turns.rounds}, {name}")
+                    rounds[name].append(self._round(starter, name, started))
+            took = self._pace(starter)
         return _figures(rounds, took)
-
-    async def _deploy(self) -> None:
-        stack = self._ground.stack
-        async with Engine(stack.grpc_address, stack.rest_url) as engine:
-            await deploy_two_tasks(engine, [*self._clients, "ours_timed"])
 
     def _round(self, starter: Program, name: str, started: Started) -> Round:
         process, turns = process_of(name), self._turns
         with started() as client:
             starter.ask(f"run {process} 1 60 1")
             starter.ask(f"run {process} 1000000 {turns.warm_seconds} {IN_FLIGHT}")
-            before, broker_before = cpu_seconds(client.pid), cpu_seconds(self._ground.pids()["broker"])
+            before, broker_before = cpu_seconds(client.pid), cpu_seconds(self._ground.pids["broker"])
             done = orjson.loads(starter.ask(f"run {process} {turns.instances} {turns.seconds} {IN_FLIGHT}"))
             return Round(
                 jobs=JOBS * done["instances"],
                 seconds=done["seconds"],
                 client_cpu=cpu_seconds(client.pid) - before,
-                broker_cpu=cpu_seconds(self._ground.pids()["broker"]) - broker_before,
+                broker_cpu=cpu_seconds(self._ground.pids["broker"]) - broker_before,
             )
 
     def _pace(self, starter: Program) -> list[float]:
         """Milliseconds from a job's arrival to the engine's receipt, without those of the first second."""
         self._ground.say(f"Clients: what a job takes at {PACE} instances a second")
         stack = self._ground.stack
-        with python("ours", stack.grpc_address, "ours_timed", stack.database_url, log=self._log("timed")) as host:
-            starter.ask(f"run {process_of('ours_timed')} 1 60 1")
-            starter.ask(f"pace {process_of('ours_timed')} {PACE} {1 + self._turns.pace_seconds}")
+        with python("ours", stack.grpc_address, TIMED, stack.database_url, log=self._log("timed")) as host:
+            starter.ask(f"run {process_of(TIMED)} 1 60 1")
+            starter.ask(f"pace {process_of(TIMED)} {PACE} {1 + self._turns.pace_seconds}")
             time.sleep(0.2)
             took = [float(ms) for ms in host.end().split()]
         return took[2 * JOBS + PACE :]

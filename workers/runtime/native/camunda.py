@@ -83,6 +83,8 @@ class Broker:
     heap: str
     controlled_clock: bool = False
     records: Records | None = None
+    partitions: int | None = None
+    """None is as many as brokers."""
 
     def configuration(self) -> dict[str, Any]:
         """The Spring configuration, everything on 127.0.0.1."""
@@ -113,7 +115,7 @@ class Broker:
         return {
             "nodeId": self.number,
             "clusterSize": size,
-            "partitionsCount": size,
+            "partitionsCount": self.partitions or size,
             "replicationFactor": size,
             "initialContactPoints": [f"{HOST}:{self.ports.broker(n).internal}" for n in range(size)],
         }

@@ -48,7 +48,9 @@ class StackConfig:
     base_port: int | None = None
     """First of the instance's ports; None takes the one it had before, else a free one (26500 for `default`)."""
     brokers: int = 1
-    """Brokers = partitions = replication factor."""
+    """Brokers = replication factor."""
+    partitions: int | None = None
+    """Partitions of each broker's data; None is as many as brokers. Fixed for the life of an instance."""
     heap: str | None = None
     """-Xmx of each broker; None is 1g, and 512m in a cluster."""
     apps: bool = True

@@ -140,6 +140,7 @@ class Stack:
                 heap=self.config.broker_heap,
                 controlled_clock=self.config.controlled_clock,
                 records=self._records(),
+                partitions=self.config.partitions,
             )
             broker.write_configuration()
             command = broker.command(java, engine, options)
