@@ -30,7 +30,7 @@ CONNECTIONS = 64
 async def measure(ground: Ground, seconds: float | None = None) -> dict[str, Any]:
     """The figures of this part. Leaves orders behind that are still being worked on."""
     quick = ground.lengths.quick
-    seconds = seconds or (2.5 if quick else 20)
+    seconds = seconds or (0.35 * ground.lengths.window if quick else 20)
     database = Database(ground.stack.database_url, 4)
     door = Door(ground.stack.api_url, CONNECTIONS)
     took: dict[str, list[float]] = {}

@@ -23,12 +23,16 @@ class Lengths:
 
     warm: float
     window: float
-    rounds: int
     quick: bool = False
 
 
-QUICK = Lengths(warm=5, window=6, rounds=1, quick=True)
-FULL = Lengths(warm=40, window=45, rounds=3)
+FULL = Lengths(warm=40, window=45)
+
+
+def quick_lengths(left: float) -> Lengths:
+    """The short form for so many seconds: what its parts take besides measuring is 9 s, the rest is shared out."""
+    window = min(max((left - 9) / 4.75, 1.5), 5.0)
+    return Lengths(warm=0.8 * window, window=window, quick=True)
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from workers.runtime.native.children import Child, Program
 
 WORKERS = (1, 2, 4)
 PARTITIONS = 3
-WORKER_LENGTHS = Lengths(warm=6, window=12, rounds=1)
-PARTITION_LENGTHS = Lengths(warm=35, window=15, rounds=1)
+WORKER_LENGTHS = Lengths(warm=6, window=12)
+PARTITION_LENGTHS = Lengths(warm=35, window=15)
 """The broker of a second stack begins cold."""
-QUICK = Lengths(warm=2, window=3, rounds=1, quick=True)
+QUICK = Lengths(warm=2, window=3, quick=True)
 
 
 async def measure(floor: Ground) -> dict[str, Any]:

@@ -1,17 +1,19 @@
 """The benchmarks in their shortest form: that they work and report what they should, never how fast it is."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import etree
 
-from tests.bench import acks, orders, report, rows, side_by_side
+from tests.bench import acks, orders, picture, report, rows, side_by_side
 from tests.bench.ground import Ground, Lengths
 from tests.bench.side_by_side import Turns
 from tests.engine.shop_floor import SECRET, Floor
 from workers.runtime.native.stack import Stack
 
-SHORT = Lengths(warm=1, window=1.5, rounds=1, quick=True)
+SHORT = Lengths(warm=1, window=1.5, quick=True)
 
 
 @pytest.fixture
@@ -61,3 +63,11 @@ def test_what_is_reported_names_each_group_and_figure() -> None:
     assert "12.5" in cells
     assert any("jobs_per_s" in cell for cell in cells)
     assert "  ours" in cells
+
+
+def test_the_picture_has_a_bar_for_each_figure_of_a_group(tmp_path: Path) -> None:
+    """It is well-formed, and groups that were not measured are not in it."""
+    picture.draw({"jobs_per_s": {"ours": 300.0, "java": 350.0}}, tmp_path / "bench.svg")
+    texts = etree.parse(tmp_path / "bench.svg").getroot().itertext()
+    assert {"ours", "300", "java", "350"} <= set(texts)
+    assert "ack" not in (tmp_path / "bench.svg").read_text()
