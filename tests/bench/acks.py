@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
@@ -27,13 +28,21 @@ GENTLE = 20
 CONNECTIONS = 64
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Milliseconds until each webhook was answered, counted from when it was due, and how many were not taken."""
+
+    took_ms: list[float]
+    refused: int
+
+
 async def measure(ground: Ground, seconds: float | None = None) -> dict[str, Any]:
     """The figures of this part. Leaves orders behind that are still being worked on."""
     quick = ground.lengths.quick
     seconds = seconds or (0.35 * ground.lengths.window if quick else 20)
     database = Database(ground.stack.database_url, 4)
     door = Door(ground.stack.api_url, CONNECTIONS)
-    took: dict[str, list[float]] = {}
+    took: dict[str, Answers] = {}
     try:
         await _send(ground, database, door, GENTLE, 1)
         gentle: list[float] = [] if quick else await _to_instance(ground, database, door, seconds)
@@ -54,7 +63,8 @@ async def _to_instance(ground: Ground, database: Database, door: Door, seconds: 
     """Milliseconds from the webhook's arrival to its instance's start, by the clocks of database and engine."""
     ground.say(f"From webhook to instance: {GENTLE} a second")
     deliveries = await new_orders(database, ground.secret, int(GENTLE * seconds))
-    await _at_fixed_times(door, deliveries, GENTLE)
+    if refused := (await _at_fixed_times(door, deliveries, GENTLE)).refused:
+        raise UserError(f"{refused} webhooks were not taken.", hint="The api's log says why.")
     query = text(TO_INSTANCE).bindparams(ids=[delivery.case_id for delivery in deliveries])
     for _ in range(100):
         async with database.connection() as connection:
@@ -75,20 +85,17 @@ WHERE cases.id = ANY(:ids) AND process_instance_key IS NOT NULL
 """
 
 
-async def _send(ground: Ground, database: Database, door: Door, rate: int, seconds: float) -> list[float]:
+async def _send(ground: Ground, database: Database, door: Door, rate: int, seconds: float) -> Answers:
     deliveries = await new_orders(database, ground.secret, int(rate * seconds))
     return await _at_fixed_times(door, deliveries, rate)
 
 
-async def _at_fixed_times(door: Door, deliveries: Sequence[Delivery], rate: int) -> list[float]:
-    """Milliseconds until each was answered, counted from when it was due."""
+async def _at_fixed_times(door: Door, deliveries: Sequence[Delivery], rate: int) -> Answers:
     began = time.monotonic()
 
-    async def one(delivery: Delivery, due: float) -> float:
+    async def one(delivery: Delivery, due: float) -> tuple[int, float]:
         status = await door.deliver(delivery)
-        if status != 200:
-            raise UserError(f"A webhook was answered {status}.", hint="The api's log says why.")
-        return 1000 * (time.monotonic() - due)
+        return status, 1000 * (time.monotonic() - due)
 
     async with asyncio.TaskGroup() as group:
         tasks = []
@@ -96,7 +103,8 @@ async def _at_fixed_times(door: Door, deliveries: Sequence[Delivery], rate: int)
             due = began + number / rate
             await asyncio.sleep(max(due - time.monotonic(), 0))
             tasks.append(group.create_task(one(delivery, due)))
-    return [task.result() for task in tasks]
+    answers = [task.result() for task in tasks]
+    return Answers([took for _, took in answers], sum(status != 200 for status, _ in answers))
 
 
 @contextmanager
@@ -108,11 +116,12 @@ def _down(broker: int) -> Iterator[None]:
         os.kill(broker, signal.SIGCONT)
 
 
-def _figures(took: dict[str, list[float]], gentle: list[float]) -> dict[str, Any]:
+def _figures(took: dict[str, Answers], gentle: list[float]) -> dict[str, Any]:
     def each(share: float) -> dict[str, float]:
-        return {name: round(percentile(values, share), 1) for name, values in took.items()}
+        return {name: round(percentile(answers.took_ms, share), 1) for name, answers in took.items()}
 
     figures: dict[str, Any] = {"ack_p50_ms": each(0.5), "ack_p99_ms": each(0.99), "ack_max_ms": each(1.0)}
+    figures["ack_refused"] = {name: answers.refused for name, answers in took.items()}
     if gentle:
         figures["webhook_to_instance_ms"] = {
             "p50": round(percentile(gentle, 0.5), 1),

@@ -25,6 +25,8 @@ from workers.runtime.errors import UserError
 
 OPEN = 64
 """Orders kept open. Up to a second's worth is done already, but not yet told by the record stream."""
+OPEN_COLD = 16
+"""The same for the short form, whose engine is slow: the first of 64 would take its whole time."""
 MOST_A_SECOND = 120
 """For so many orders a second there are enough in the shop."""
 LOOK_EVERY = 0.1
@@ -46,8 +48,9 @@ class Window:
         return (self.ended - self.began).total_seconds()
 
 
-async def measure(ground: Ground, open_orders: int = OPEN) -> dict[str, Any]:
+async def measure(ground: Ground) -> dict[str, Any]:
     """The figures of this part. Raises UserError when an order did not end as supplied."""
+    open_orders = OPEN_COLD if ground.lengths.quick else OPEN
     database = Database(ground.stack.database_url, 10)
     try:
         lengths = ground.lengths
@@ -98,9 +101,12 @@ class Feed:
         return Window(began, ended, cpu, after - before)
 
     async def _keep_coming(self, seconds: float) -> None:
+        """For so long, and until another order is done, at most a minute."""
         ends = time.monotonic() + seconds
-        while (now := time.monotonic()) < ends:
-            room = self._most_open - (len(self.sent) - await self._done())
+        before = done = await self._done()
+        while (now := time.monotonic()) < ends or (done == before and now < ends + 60):
+            done = await self._done()
+            room = self._most_open - (len(self.sent) - done)
             await asyncio.gather(*(self._send() for _ in range(room)))
             await asyncio.sleep(max(now + LOOK_EVERY - time.monotonic(), 0))
 
@@ -141,7 +147,10 @@ async def _figures(database: Database, feed: Feed, window: Window, mock: dict[st
         steps = (await connection.execute(text(STEPS).bindparams(ids=ids))).all()
     supplied = len(ids)
     if not supplied:
-        raise UserError("Not one order was supplied while it was measured.", hint="Measure for longer.")
+        raise UserError(
+            "Not one order was supplied while it was measured.",
+            hint="The logs of the stack say more; measure with fewer orders or for longer.",
+        )
     cpu = {name: round(1000 * seconds / supplied, 2) for name, seconds in window.cpu.items()}
     per_order = {kind: round(count / supplied, 1) for kind, count in window.records.most_common()}
     return {

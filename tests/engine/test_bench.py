@@ -29,7 +29,7 @@ def positive(figures: Mapping[str, Any], *names: str) -> bool:
 
 class TestTheParts:
     async def test_orders_are_counted_with_what_they_cost(self, ground: Ground) -> None:
-        figures = await orders.measure(ground, open_orders=4)
+        figures = await orders.measure(ground)
         assert positive(figures, "orders_per_s", "orders", "broker_cpu_ms_per_order", "records_per_order")
         assert positive(figures["cpu_ms_per_order"], "broker", "postgres", "bench", "mock_in_worker")
         assert "fulfillment" in figures["step_ms"]
