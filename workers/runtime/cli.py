@@ -11,6 +11,7 @@ from rich.text import Text
 
 from workers.runtime import commands
 from workers.runtime.errors import UserError
+from workers.runtime.transport import tune_grpc
 
 MODULES = {
     "deploy": "engine",
@@ -38,6 +39,7 @@ def _root() -> None:
 
 def main() -> None:
     """Runs the command; an expected error ends it with code 1, Ctrl-C with 130."""
+    tune_grpc()
     for name in modules_for(sys.argv[1:]):
         importlib.import_module(f"{commands.__name__}.{name}").register(app)
     try:

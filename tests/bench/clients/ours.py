@@ -4,6 +4,11 @@ CLIENT `ours` has handlers that do nothing, `ours_journal` one journalled effect
 long each job takes from its arrival to the engine's receipt, and prints the milliseconds at the end.
 """
 
+# ruff: noqa: E402  # gRPC is told how to work before anything imports it, as `orderops worker` does
+from workers.runtime.transport import tune_grpc
+
+tune_grpc()
+
 import asyncio
 import sys
 import time
