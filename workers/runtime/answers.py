@@ -111,7 +111,8 @@ def completed(result: object) -> Answer:
 async def deliver(gateway: JobGateway, key: int, answer: Answer, within: float) -> Delivery:
     """Tell the engine, again and again with jittered back-off while the job is ours.
 
-    A job that is gone after a repetition was finished by the attempt whose answer got lost.
+    A job that is gone after a repetition (finished, or standing still with the incident that we asked for) was
+    answered by the attempt whose receipt got lost.
     """
     patience = max(within, SHORTEST_PATIENCE)
     try:
@@ -126,7 +127,8 @@ async def deliver(gateway: JobGateway, key: int, answer: Answer, within: float) 
     except grpc.aio.AioRpcError as error:
         if worth_retrying(error):
             return Delivery.LOST
-        return Delivery.ACCEPTED if error.code() is grpc.StatusCode.NOT_FOUND else _refusal(error)
+        refusal = _refusal(error)
+        return Delivery.ACCEPTED if refusal is Delivery.GONE else refusal
     return Delivery.ACCEPTED
 
 
