@@ -219,6 +219,15 @@ class TestReference:
             named = set(re.findall(r"(?<![\w-])orderops_[a-z_]+(?=[`{\[ )>])", path.read_text(encoding="utf-8")))
             assert named - ours - {f"{name}_bucket" for name in ours} == set(), path.name
 
+    def test_every_trap_is_explained_with_the_test_that_shows_it(self) -> None:
+        named = set(re.findall(r"`(test_\w+)`", page("reference/faults.md")))
+        traps, host = ROOT / "tests" / "faults" / "traps", ROOT / "tests" / "engine" / "test_host.py"
+        there = {
+            path: set(re.findall(r"def (test_\w+)", path.read_text())) for path in (host, *traps.glob("*.py"))
+        }
+        assert named <= set().union(*there.values())
+        assert set().union(*there.values()) - there[host] <= named
+
     def test_every_misbehaviour_is_explained(self) -> None:
         assert missing([*OPERATIONS, *Kind], page("howto/try-a-failure.md")) == []
 

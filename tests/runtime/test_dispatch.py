@@ -271,6 +271,13 @@ class TestTelling:
             await run(returning(None), gateway, shopify_order_id="1")
         assert [line["event"] for line in lines] == ["job.completed"]
 
+    async def test_an_incident_whose_answer_got_lost_counts_as_made(self) -> None:
+        """Asked again, the engine says that the job has failed already."""
+        gateway = FakeJobGateway(trouble=deque([Code.UNAVAILABLE, Code.FAILED_PRECONDITION]), arrives=True)
+        with capture_logs() as lines:
+            await run(raising(NeedsHuman("look")), gateway, shopify_order_id="1")
+        assert [line["event"] for line in lines] == ["job.incident"]
+
     async def test_a_job_somebody_else_finished_is_logged_and_makes_no_incident(self) -> None:
         gateway = FakeJobGateway(trouble=deque([Code.NOT_FOUND]))
         with capture_logs() as lines:

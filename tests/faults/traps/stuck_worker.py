@@ -1,4 +1,4 @@
-"""A worker process whose handlers hang: `python -m tests.faults.traps.stuck_worker ADDRESS TYPE HOW DRAIN LIMIT`."""
+"""A worker whose handlers hang: `python -m tests.faults.traps.stuck_worker ADDRESS TYPE HOW DRAIN HARD`."""
 
 import asyncio
 import sys

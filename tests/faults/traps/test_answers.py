@@ -127,7 +127,7 @@ class TestPlainPyzeebe:
         async with plain(gateway.address, Job(f"{orders.id}.first", do, max_running=1), stream=False) as worker:
             worker.worker.poll_retry_delay = 0
             await orders.start(range(2))
-            await asyncio.sleep(4)
+            await asyncio.sleep(2)
         assert len(runs) == 1
 
     async def test_a_message_is_published_once_or_not_at_all(

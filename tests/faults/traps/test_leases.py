@@ -17,7 +17,7 @@ from workers.runtime.jobs import Job
 pytestmark = pytest.mark.engine
 
 TIMEOUT = timedelta(seconds=1)
-SLOW = 3.5
+SLOW = 2.5
 """Seconds that a purchase takes."""
 
 
@@ -47,7 +47,7 @@ async def test_plain_pyzeebe_buys_once_per_time_out(
     job = Job(f"{small.id}.first", buyers.straight, timeout=TIMEOUT)
     async with plain(gateway.address, job), plain(gateway.address, job):
         await small.start(range(1))
-        await until(lambda: books.sold["0"] >= 3)
+        await until(lambda: books.sold["0"] >= 2)
     assert not gateway.asked("UpdateJobTimeout")
 
 

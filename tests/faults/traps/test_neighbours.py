@@ -130,11 +130,11 @@ async def test_a_slow_adapter_and_a_poison_job_do_not_slow_down_the_others(
     async with ours(gateway.address, *jobs):
         await latencies(small, 2)
         for _ in range(5 if full else 3):
-            alone.append(p99(await latencies(small, 10 if full else 2)))
+            alone.append(p99(await latencies(small, 10 if full else 1.5)))
             await slow.start(range(64))
             await bad.start(range(20))
             await until(lambda: busy.running == 32)
-            troubled.append(p99(await latencies(small, 10 if full else 2)))
+            troubled.append(p99(await latencies(small, 10 if full else 1.5)))
             assert busy.running == 32
             busy.released.set()
             await until(lambda: not busy.running)

@@ -126,7 +126,7 @@ async def test_a_token_refused_for_a_minute_loses_and_doubles_nothing(
         await until(lambda: len(books.sold) == 10)
         with gateway.refusing(code=grpc.StatusCode.UNAUTHENTICATED):
             await small.start(range(10, 30))
-            await asyncio.sleep(60 if full else 6)
+            await asyncio.sleep(60 if full else 3)
         await until(lambda: len(books.sold) == 30, 15)
         assert all(health.stream.up for health in host.health.values())
     assert set(books.sold.values()) == {1}
