@@ -133,16 +133,19 @@ async def test_a_token_refused_for_a_minute_loses_and_doubles_nothing(
     assert not gateway.incidents()
 
 
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, None], ids=["broken", "silent"])
 async def test_jobs_whose_activation_got_lost_come_again_after_their_time_out(
-    small: Small, gateway: MisbehavingGateway
+    small: Small, gateway: MisbehavingGateway, code: grpc.StatusCode | None
 ) -> None:
-    done, types = Done(), await ten_jobs_with_a_lost_activation(small, gateway)
+    done, types = Done(), await ten_jobs_with_a_lost_activation(small, gateway, code)
     async with ours(gateway.address, *(Job(job_type, done.do, timeout=SOON) for job_type in types)):
         await until(lambda: len(done.orders) == 10, 30)
     assert set(done.orders.values()) == {1}
 
 
-async def ten_jobs_with_a_lost_activation(small: Small, gateway: MisbehavingGateway) -> list[str]:
+async def ten_jobs_with_a_lost_activation(
+    small: Small, gateway: MisbehavingGateway, code: grpc.StatusCode | None = grpc.StatusCode.UNAVAILABLE
+) -> list[str]:
     """Ten job types with a job each; the first answer with a job gets lost on its way, type by type."""
     types = []
     for number in range(10):
@@ -150,5 +153,5 @@ async def ten_jobs_with_a_lost_activation(small: Small, gateway: MisbehavingGate
         await process.deploy()
         await process.start(range(number, number + 1))
         types.append(f"{process.id}.first")
-        gateway.lose("ActivateJobs", job_type=types[-1])
+        gateway.lose("ActivateJobs", code=code, job_type=types[-1])
     return types
