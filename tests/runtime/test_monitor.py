@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+import sys
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -158,6 +159,19 @@ class TestDeafness:
         async with working(host) as health:
             health.since -= 300
             await asyncio.wait_for(deaf(host, well, limit=300, every=0.01), 5)
+
+    async def test_it_drains_and_ends_its_process_with_a_code_of_its_own(self) -> None:
+        command = sys.executable, "-m", "tests.runtime.deaf_worker"
+        worker = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+        assert await asyncio.wait_for(worker.wait(), 60) == 3
+
+    async def test_it_ends_as_usual_when_it_is_told_to(self) -> None:
+        command = sys.executable, "-m", "tests.runtime.deaf_worker"
+        worker = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        assert worker.stdout
+        await asyncio.wait_for(worker.stdout.readline(), 60)
+        worker.terminate()
+        assert await asyncio.wait_for(worker.wait(), 60) == 0
 
     @pytest.mark.parametrize(("silent_for", "check"), [(300, away), (0, well)])
     async def test_it_goes_on_while_the_engine_is_away_or_the_time_is_not_over(

@@ -22,12 +22,13 @@ from workers.runtime.health import CHECK_SECONDS, Check, Health, State, states
 from workers.runtime.host import Host
 from workers.runtime.listening import listen
 from workers.runtime.metrics import CONTENT_TYPE, page
+from workers.runtime.signals import end_within, told_to_stop
 
 log = structlog.get_logger()
 
 DEAF_SECONDS = 300.0
 """A worker is ended that got nothing for a job type for so long although the engine answers others."""
-LOOK_SECONDS = 15.0
+LOOK_SECONDS = 5.0
 
 
 def create_app(host: Host, checks: Mapping[str, Check], books: Books) -> Starlette:
@@ -94,6 +95,20 @@ async def serving(app: Starlette, host: str, port: int) -> AsyncIterator[None]:
         finally:
             server.should_exit = True
             await task
+
+
+async def run_until_deaf(host: Host, engine_answers: Check) -> bool:
+    """Serve until told to stop; False when the worker stopped by itself, because a new one may hear more."""
+    stop = told_to_stop()
+    listening = asyncio.create_task(deaf(host, engine_answers))
+    listening.add_done_callback(lambda _: stop.set())
+    await host.run(stop)
+    if not listening.done():
+        listening.cancel()
+        return True
+    end_within()
+    listening.result()
+    return False
 
 
 async def deaf(

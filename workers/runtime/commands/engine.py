@@ -15,12 +15,10 @@ from workers.runtime.deploy import deploy, wait_until_ready
 from workers.runtime.engine import Deployed
 from workers.runtime.errors import UserError
 from workers.runtime.gateway import GrpcJobGateway
-from workers.runtime.health import Check
 from workers.runtime.host import Host
 from workers.runtime.jobs import Process
-from workers.runtime.monitor import create_app, deaf, engine_answers_anew, serving
+from workers.runtime.monitor import create_app, engine_answers_anew, run_until_deaf, serving
 from workers.runtime.settings import Settings, load_settings
-from workers.runtime.signals import end_within, told_to_stop
 from workers.runtime.tracing import tracing_for
 from workers.runtime.wiring import require_agreement
 
@@ -71,7 +69,11 @@ async def _work(settings: Settings, names: frozenset[str]) -> None:
         jobs = [job for process in _chosen(app.processes, names) for job in process.jobs]
         host = Host(jobs, GrpcJobGateway(app.engine.channel))
         async with _telling(app, host):
-            await _run(host, lambda: engine_answers_anew(settings.zeebe_grpc, settings.zeebe_rest))
+            heard = await run_until_deaf(
+                host, lambda: engine_answers_anew(settings.zeebe_grpc, settings.zeebe_rest)
+            )
+    if not heard:
+        raise typer.Exit(DEAF)
 
 
 def _telling(app: Assembled, host: Host) -> AbstractAsyncContextManager[None]:
@@ -80,19 +82,6 @@ def _telling(app: Assembled, host: Host) -> AbstractAsyncContextManager[None]:
     if settings.worker_port is None:
         return nullcontext()
     return serving(create_app(host, app.checks, app.books), settings.worker_host, settings.worker_port)
-
-
-async def _run(host: Host, engine_answers: Check) -> None:
-    """Serve until told to stop; code 3 when the worker stops by itself because a new one may do better."""
-    stop = told_to_stop()
-    listening = asyncio.create_task(deaf(host, engine_answers))
-    listening.add_done_callback(lambda _: stop.set())
-    await host.run(stop)
-    if listening.done():
-        end_within()
-        listening.result()
-        raise typer.Exit(DEAF)
-    listening.cancel()
 
 
 def _chosen(processes: tuple[Process, ...], names: frozenset[str]) -> tuple[Process, ...]:
