@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -72,9 +72,14 @@ class Shop:
 
     async def rows(self, order_id: int) -> int:
         """How often an order lies in the inbox."""
-        query = select(func.count()).where(InboxRow.correlation_key == str(order_id))
+        return (await self.stored({order_id})).get(str(order_id), 0)
+
+    async def stored(self, orders: Iterable[int]) -> dict[str, int]:
+        """How often each of these orders lies in the inbox, of those that do."""
+        mine = InboxRow.correlation_key.in_([str(order_id) for order_id in orders])
+        query = select(InboxRow.correlation_key, func.count()).where(mine).group_by(InboxRow.correlation_key)
         async with self.app.database.sessions() as session:
-            return await session.scalar(query) or 0
+            return dict((await session.execute(query)).tuples().all())
 
 
 @asynccontextmanager
