@@ -79,7 +79,7 @@ class Shop:
         mine = InboxRow.correlation_key.in_([str(order_id) for order_id in orders])
         query = select(InboxRow.correlation_key, func.count()).where(mine).group_by(InboxRow.correlation_key)
         async with self.app.database.sessions() as session:
-            return dict((await session.execute(query)).tuples().all())
+            return {row[0]: row[1] for row in await session.execute(query)}
 
 
 @asynccontextmanager
