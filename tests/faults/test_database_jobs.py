@@ -106,7 +106,7 @@ async def supplying(
         await asyncio.sleep(random.uniform(0, seconds))
         await engine.supply(order_id)
 
-    async with asyncio.timeout(seconds + 60), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(seconds + 200), asyncio.TaskGroup() as group:
         for order_id in orders:
             group.create_task(later(order_id))
         yield engine, Books(world, orders)
@@ -137,7 +137,7 @@ async def test_jobs_wait_for_postgres_and_go_on_by_themselves(
     shop: Shop, postgres: MortalPostgres, world: MockWorld, full: bool, trouble: str
 ) -> None:
     """Some are struck before their intent, some with their provider, some before the record."""
-    away, count = (30, 300) if full else (2, 40)
+    away, count = (30, 120) if full else (2, 40)
     async with supplying(shop, world, count, seconds=1.5) as (engine, books):
         await asyncio.sleep(0.8)
         await asyncio.to_thread(postgres.freeze if trouble == "frozen" else postgres.kill)
@@ -157,7 +157,7 @@ async def test_jobs_survive_a_postgres_that_is_killed_again_and_again(
     shop: Shop, postgres: MortalPostgres, world: MockWorld, full: bool
 ) -> None:
     """Every moment of an effect is struck sooner or later."""
-    kills, count = (20, 400) if full else (2, 50)
+    kills, count = (20, 200) if full else (2, 50)
     async with supplying(shop, world, count, seconds=kills * 0.8) as (engine, books):
         for _ in range(kills):
             await asyncio.sleep(random.uniform(0.2, 0.8))
