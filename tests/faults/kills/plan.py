@@ -45,8 +45,10 @@ class Plan:
     """Holds the hits and the workers' log."""
     process: str = PROCESS
     """Its id in the engine: a copy under a name of its own leaves workers of the original alone."""
-    job_seconds: int = 3
+    job_seconds: int = 4
     """How long a job is its doomed worker's. It comes again after that."""
+    settling_seconds: int = 3
+    """How long a supplier may still execute what a dead worker asked for; the mocked one needs 2 at most."""
 
     @property
     def total(self) -> int:

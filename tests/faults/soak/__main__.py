@@ -60,7 +60,8 @@ def main(
     size = Size(orders, rate, Weather(seed), stalled_seconds=150, quick=False)
     if quick:
         size = Size(40, 10, Weather(seed, pause=(0.5, 1.5), down=(0, 1), rounds=1), stalled_seconds=15, quick=True)
-    config = StackConfig(instance=instance, controlled_clock=True)
+    hurry = {"ORDEROPS_SETTLING_SECONDS": "3"} if quick else {}
+    config = StackConfig(instance=instance, controlled_clock=True, environment=hurry)
     start_afresh(config)
     prepare_with_progress(config)
     console.print(f"Seed {seed}: {size.orders} orders, {size.rate:g} a second.")

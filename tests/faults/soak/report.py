@@ -6,6 +6,7 @@ from pathlib import Path
 import orjson
 from rich.table import Table
 
+from tests.faults.soak.chaos import VICTIMS
 from tests.faults.soak.run import Outcome
 
 REPORT = Path("build/reports/soak.json")
@@ -44,7 +45,7 @@ def judge(orders: int, seed: int, outcome: Outcome) -> Figures:
         incidents=len(outcome.incidents),
         seed=seed,
         seconds=round(outcome.seconds, 1),
-        ok=not any(violations.values()),
+        ok=not any(violations.values()) and set(outcome.kills) == set(VICTIMS),
     )
 
 
