@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -18,13 +19,17 @@ class UserTasks:
     """Completes and assigns user tasks; repeats while the engine is busy or away."""
 
     def __init__(self, rest_url: str) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=f"{rest_url.rstrip('/')}/v2/user-tasks/", timeout=10.0, trust_env=False
-        )
+        self._base_url = f"{rest_url.rstrip('/')}/v2/user-tasks/"
+
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        """Made when first used: it reads every certificate there is, and workers never need it."""
+        return httpx.AsyncClient(base_url=self._base_url, timeout=10.0, trust_env=False)
 
     async def close(self) -> None:
         """Drop the connections."""
-        await self._client.aclose()
+        if "_client" in vars(self):
+            await self._client.aclose()
 
     async def complete(self, key: int, variables: Mapping[str, Any], within: timedelta) -> None:
         """Complete the task. EngineConflict when it is gone after a repetition: an attempt whose answer got lost

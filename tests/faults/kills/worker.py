@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import grpc
-import httpx
 import uvloop
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
@@ -30,10 +29,8 @@ from workers.runtime.signals import told_to_stop
 POOL = 3
 """Connections of a worker that has one job at a time."""
 
-httpx.AsyncClient()
-Database(
-    "postgresql+psycopg://"
-)  # both import what they need when first made: better once here than in each worker
+# imports what it needs when the first is made: better once here than in each worker
+Database("postgresql+psycopg://")
 
 SETTLING_S = 2
 """The mocked suppliers execute within milliseconds, or not at all."""
@@ -143,8 +140,7 @@ def _settings(plan: Plan, pool: int) -> Settings:
 
 
 def _begin(plan: Plan) -> None:
-    """What it logs goes into one file of all workers; and no TLS here, whose certificates take long to read."""
-    os.environ["SSL_CERT_DIR"] = str(plan.folder)
+    """What it logs goes into one file of all workers."""
     with (plan.folder / "workers.log").open("ab") as log:
         os.dup2(log.fileno(), 2)
     logs.configure()
