@@ -32,9 +32,6 @@ POOL = 3
 # imports what it needs when the first is made: better once here than in each worker
 Database("postgresql+psycopg://")
 
-SETTLING_S = 2
-"""The mocked suppliers execute within milliseconds, or not at all."""
-
 
 class DeadlySuppliers:
     """Implements ports.supplier.Suppliers: before or after it buys, the worker may be killed."""
@@ -136,7 +133,9 @@ async def _serve(jobs: Sequence[Job], gateway: GrpcJobGateway, plan: Plan) -> No
 
 
 def _settings(plan: Plan, pool: int) -> Settings:
-    return Settings.model_validate({**plan.settings, "database_pool": pool, "settling_seconds": SETTLING_S})
+    return Settings.model_validate(
+        {**plan.settings, "database_pool": pool, "settling_seconds": plan.settling_seconds}
+    )
 
 
 def _begin(plan: Plan) -> None:
