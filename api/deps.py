@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from api.errors import Problem, unavailable
 from workers.casefile.db import Database
@@ -75,6 +75,15 @@ class Store:
         It may be done again from the start, so it does nothing but what the transaction holds.
         """
         return await _in_time(self._database.run(work))
+
+    async def once(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+        """Do `work`, one statement that commits by itself: a third of a transaction's round trips."""
+
+        async def statement() -> Result:
+            async with self._database.connection() as connection:
+                return await work(connection)
+
+        return await _in_time(statement())
 
 
 async def _in_time(work: Coroutine[Any, Any, Result]) -> Result:

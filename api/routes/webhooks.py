@@ -67,7 +67,9 @@ async def shopify(
     process, message = registry.find(TOPICS[topic])
     payload = body.fit(message.payload, {"shopify_order_id": order.order_id})
     arrival = arrival_of(process, message, payload, source="shopify", body=raw, trace_id=trace_id)
-    receipt = await store.run(lambda session: inbox.accept(session, arrival))
+    receipt = await store.once(lambda connection: inbox.add(connection, arrival))
+    if receipt is None:
+        receipt = await store.run(lambda session: inbox.accept(session, arrival))
     log.info(
         "webhook.accepted", topic=topic, case_id=order.order_id, inbox_id=receipt.inbox_id,
         duplicate=receipt.duplicate, same_body=receipt.same_body,

@@ -86,6 +86,9 @@ class _Failing:
     async def run(self, work: Any) -> Any:
         raise self._error
 
+    def connection(self) -> Any:
+        raise self._error
+
 
 def with_database(app: FastAPI, assembled: Assembled, database: Any) -> FastAPI:
     app.state.assembled = replace(assembled, database=cast(Database, database))

@@ -1,15 +1,16 @@
 """The inbox: what arrived from outside, once for ever, until the relay has published it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import func, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from workers.casefile.models import InboxRow
+from workers.casefile.db import SCHEMA
+from workers.casefile.models import Base, InboxRow
 
 COUNTING_MS = 100
 """How long a repetition may wait to be counted: long for other deliveries, nothing for an engine that is away."""
@@ -39,27 +40,35 @@ class Receipt:
     same_body: bool
 
 
-async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
-    """Store an arrival in the caller's transaction, and wake the relays when it commits.
+_INBOX = Base.metadata.tables[f"{SCHEMA}.inbox"]
+_ADDED = (
+    insert(_INBOX)
+    .values({field.name: bindparam(field.name) for field in fields(Arrival)})
+    .on_conflict_do_nothing()
+    .returning(_INBOX.c.id)
+    .cte("added")
+)
+_ADD = select(_ADDED.c.id, func.pg_notify("inbox", text("''")))
+"""Stores what is new and wakes the relays: one round trip."""
 
-    Idempotent by `dedupe_key`, for ever: a repetition at most counts a delivery. Two at once wait for each other
-    on the unique index.
+
+async def add(connection: AsyncConnection | AsyncSession, arrival: Arrival) -> Receipt | None:
+    """Store an arrival, and wake the relays when it is committed; None when its key is known already.
+
+    Two at once wait for each other on the unique index.
     """
-    stored = insert(InboxRow).values(
-        source=arrival.source,
-        process=arrival.process,
-        message_name=arrival.message_name,
-        correlation_key=arrival.correlation_key,
-        time_to_live_ms=arrival.time_to_live_ms,
-        variables=arrival.variables,
-        dedupe_key=arrival.dedupe_key,
-        body_sha256=arrival.body_sha256,
-        trace_id=arrival.trace_id,
-    )
-    inbox_id = await session.scalar(stored.on_conflict_do_nothing().returning(InboxRow.id))
-    if inbox_id is not None:
-        await session.execute(select(func.pg_notify("inbox", text("''"))))
-        return Receipt(inbox_id, duplicate=False, same_body=True)
+    values = {field.name: getattr(arrival, field.name) for field in fields(arrival)}
+    row = (await connection.execute(_ADD, values)).one_or_none()
+    return None if row is None else Receipt(row.id, duplicate=False, same_body=True)
+
+
+async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
+    """Store an arrival in the caller's transaction, or count its repetition.
+
+    Idempotent by `dedupe_key`, for ever.
+    """
+    if receipt := await add(session, arrival):
+        return receipt
     told = select(InboxRow.id, InboxRow.body_sha256).where(InboxRow.dedupe_key == arrival.dedupe_key)
     row = (await session.execute(told)).one()
     await _count(session, row.id)
