@@ -1,5 +1,7 @@
 """Calling the engine's gateway: which failures are worth another try, and the trying."""
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -14,6 +16,9 @@ Call = Callable[[float], Awaitable[Answer]]
 
 ATTEMPT_SECONDS = 5.0
 """Longest single attempt: an answer that takes longer got lost, as those do that a broker owes while it starts."""
+
+FIRST_WAIT = (0.1, 0.5)
+"""Seconds, shortest and longest, before the first repetition."""
 
 REFUSALS = frozenset(
     {
@@ -54,9 +59,14 @@ async def insist(call: Call[Answer], within: float, attempt: float = ATTEMPT_SEC
 
 
 async def ask_again(call: Call[Answer], within: float, attempt: float = ATTEMPT_SECONDS) -> Answer:
-    """The retries of `insist`, for callers that must know whether an answer came at the first attempt."""
+    """The retries of `insist`, for callers that must know whether an answer came at the first attempt.
+
+    The first of them waits too: whoever was refused for being too many does not come again at once, all together.
+    """
+    wait = min(random.uniform(*FIRST_WAIT), within / 2)  # noqa: S311  # spreads load
+    await asyncio.sleep(wait)
     retries = stamina.retry_context(
-        on=_worth_retrying_now, attempts=None, timeout=within, wait_initial=0.1, wait_max=5, wait_jitter=0.4
+        on=_worth_retrying_now, attempts=None, timeout=within - wait, wait_initial=0.1, wait_max=5, wait_jitter=0.4
     )
     async for one_more in retries:
         with one_more:
