@@ -1,4 +1,5 @@
-"""Jobs a second and CPU per job: our host, plain pyzeebe and the Java client, in turns on one broker.
+"""Jobs a second and CPU per job: our host, plain pyzeebe, the bare stubs and the Java client, in turns on one
+broker.
 
 Each serves a two-task process of its own with handlers that do nothing. Another process starts the instances for
 all of them alike and keeps so many in flight that the broker is never idle. The broker's records are not exported
@@ -47,7 +48,7 @@ class Turns:
     seconds: float
     rounds: int
     pace_seconds: float
-    clients: tuple[str, ...] = ("ours", "ours_journal", "pyzeebe_streaming", "pyzeebe_polling", "java")
+    clients: tuple[str, ...] = ("ours", "ours_journal", "bare", "pyzeebe_streaming", "pyzeebe_polling", "java")
 
 
 FULL = Turns(warm_seconds=3, instances=2_000, seconds=20, rounds=3, pace_seconds=20)
@@ -107,6 +108,7 @@ class SideBySide:
             clients[name] = self._python("ours", name, stack.database_url)
         for name in ("pyzeebe_streaming", "pyzeebe_polling"):
             clients[name] = self._python("plain", name)
+        clients["bare"] = self._python("bare", "bare")
         if reason := why_not():
             self._ground.say(f"The Java client is left out: {reason}")
         else:
