@@ -78,12 +78,7 @@ class Store:
 
     async def once(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
         """Do `work`, one statement that commits by itself: a third of a transaction's round trips."""
-
-        async def statement() -> Result:
-            async with self._database.connection() as connection:
-                return await work(connection)
-
-        return await _in_time(statement())
+        return await _in_time(self._database.statement(work))
 
 
 async def _in_time(work: Coroutine[Any, Any, Result]) -> Result:

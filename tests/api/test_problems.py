@@ -86,7 +86,7 @@ class _Failing:
     async def run(self, work: Any) -> Any:
         raise self._error
 
-    def connection(self) -> Any:
+    async def statement(self, work: Any) -> Any:
         raise self._error
 
 

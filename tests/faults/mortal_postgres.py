@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,19 +58,16 @@ class MortalPostgres:
 
     def freeze(self) -> None:
         """It hangs: connections stay open, the kernel takes new ones, and nobody answers."""
-        for process in self._processes():
-            process.suspend()
+        self._server().suspend()  # first: it starts no more processes that would be overlooked
+        self._all(psutil.Process.suspend)
 
     def thaw(self) -> None:
         """It goes on as if nothing had been."""
-        for process in self._processes():
-            process.resume()
+        self._all(psutil.Process.resume)
 
     def kill(self) -> None:
         """SIGKILL for all of it; from then on connections are refused."""
-        for process in self._processes():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        self._all(psutil.Process.kill)
         assert self.child is not None
         self.child.stop()
         self.child = None
@@ -88,11 +85,16 @@ class MortalPostgres:
             self.thaw()
             self.child.stop()
 
-    def _processes(self) -> list[psutil.Process]:
-        """The one that starts others first, so that no new one is missed."""
+    def _server(self) -> psutil.Process:
         assert self.child is not None
-        first = psutil.Process(self.child.pid)
-        return [first, *first.children(recursive=True)]
+        return psutil.Process(self.child.pid)
+
+    def _all(self, do: Callable[[psutil.Process], None]) -> None:
+        """The one that starts others first; those come and go."""
+        server = self._server()
+        for process in (server, *server.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                do(process)
 
 
 @contextmanager

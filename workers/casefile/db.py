@@ -109,27 +109,19 @@ class Database:
 
         `work` must do nothing but what the transaction holds. Raises the last error after LOST_RACES attempts.
         """
-        try:  # bare: it nearly always succeeds, and is made very often
-            return await self._run_once(work)
-        except DBAPIError as error:
-            if not lost_a_race(error):
-                raise
-        retries = stamina.retry_context(
-            on=lost_a_race,
-            attempts=LOST_RACES - 1,
-            timeout=None,
-            wait_initial=0.01,
-            wait_max=0.1,
-            wait_jitter=0.05,
-        )
-        async for attempt in retries:
-            with attempt:
-                return await self._run_once(work)
-        raise AssertionError("retries end with a result or an error")
+        return await _unless_lost(lambda: self._run_once(work))
+
+    async def statement(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+        """The same for work of one statement, which commits by itself: a third of a transaction's round trips."""
+        return await _unless_lost(lambda: self._state_once(work))
 
     async def _run_once(self, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
         async with self.transaction() as session:
             return await work(session)
+
+    async def _state_once(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+        async with self.connection() as connection:
+            return await work(connection)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -145,6 +137,26 @@ class Database:
     async def close(self) -> None:
         """Give every connection back."""
         await self.engine.dispose()
+
+
+async def _unless_lost(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    try:  # bare: it nearly always succeeds, and is made very often
+        return await attempt()
+    except DBAPIError as error:
+        if not lost_a_race(error):
+            raise
+    retries = stamina.retry_context(
+        on=lost_a_race,
+        attempts=LOST_RACES - 1,
+        timeout=None,
+        wait_initial=0.01,
+        wait_max=0.1,
+        wait_jitter=0.05,
+    )
+    async for one_more in retries:
+        with one_more:
+            return await attempt()
+    raise AssertionError("retries end with a result or an error")
 
 
 @asynccontextmanager
