@@ -6,8 +6,6 @@ import signal
 import time
 from pathlib import Path
 
-import httpx
-
 from workers.runtime.native.camunda import Broker, Records
 from workers.runtime.native.children import Child, Program, last_lines
 from workers.runtime.native.config import default_cache
@@ -50,11 +48,6 @@ class OwnBroker:
         """As the power supply would."""
         self._signal(signal.SIGKILL)
         await asyncio.to_thread(self.stop)
-
-    async def right_the_clock(self) -> None:
-        """End every time travel; what was to happen in that future then waits for it."""
-        async with httpx.AsyncClient() as client:
-            (await client.delete(f"{self.management_url}/actuator/clock")).raise_for_status()
 
     def freeze(self) -> None:
         """Its connections stay open, and nothing answers any more."""

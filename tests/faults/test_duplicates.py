@@ -1,7 +1,7 @@
 """The same news again and again, and answers of the engine that got lost: one instance, on a real broker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import delete, func, select
 
 from tests.engine.shop_floor import Floor, an_order
-from tests.faults.own_broker import OwnBroker
 from workers.adapters.mock_shop import MockShop
 from workers.casefile.db import Database
 from workers.casefile.inbox import Arrival, accept
@@ -46,15 +45,9 @@ async def instances(floor: Floor) -> int:
         return int(await session.scalar(query) or 0)
 
 
-@pytest.fixture
-async def travelling(floor: Floor, broker: OwnBroker) -> AsyncIterator[None]:
-    """Back to the present afterwards: other tests restart the broker, whose clock then is right again."""
-    yield
-    await broker.right_the_clock()
-
-
-@pytest.mark.usefixtures("travelling")
 class TestTheSameWebhookAgain:
+    """The clock stays where it was moved: set back, the engine keeps its records until it is there again."""
+
     async def test_alone_the_engine_starts_another_once_the_message_is_forgotten(self, floor: Floor) -> None:
         """Its message id deduplicates only as long as the message lives."""
         order = an_order()
