@@ -28,6 +28,7 @@ class FakeEngine:
         ttl: timedelta,
         variables: Mapping[str, Any],
         within: timedelta,
+        insisting: bool = True,
     ) -> None:
         self._answer()
         self.published.append((name, correlation_key, message_id, dict(variables)))

@@ -70,6 +70,7 @@ class Accepting:
         ttl: timedelta,
         variables: Mapping[str, Any],
         within: timedelta,
+        insisting: bool = True,
     ) -> None:
         """Takes it."""
 

@@ -104,6 +104,7 @@ class LosesAnswers:
         ttl: timedelta,
         variables: Mapping[str, Any],
         within: timedelta,
+        insisting: bool,
     ) -> None:
         await self._engine.publish_message(
             name, correlation_key, message_id=message_id, ttl=ttl, variables=variables, within=within

@@ -76,6 +76,15 @@ async def test_every_row_is_published_once_with_its_variables(database: Database
     assert (await row(database, ids[0])).published_at is not None
 
 
+async def test_a_busy_engine_is_not_hammered(database: Database) -> None:
+    """What it pushes back costs it more than what it takes: soon there are no more under way than it wants."""
+    ids, engine = await arrive(database, 100), FakePublisher(takes=2)
+    await Relay(database, engine).drain()
+    assert sorted(engine.published) == sorted(ids)
+    assert len(engine.attempts) < 2.5 * len(ids)
+    assert (await row(database, ids[0])).attempts == 1
+
+
 async def test_two_relays_share_the_rows(database: Database) -> None:
     ids, engine = await arrive(database, 250), FakePublisher()
     await asyncio.gather(Relay(database, engine).drain(), Relay(database, engine).drain())

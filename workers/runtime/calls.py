@@ -8,7 +8,14 @@ from typing import TypeVar
 import grpc
 import stamina
 
-from workers.runtime.errors import EngineConflict, EngineError, EngineNotFound, EngineRefused, EngineUnavailable
+from workers.runtime.errors import (
+    EngineBusy,
+    EngineConflict,
+    EngineError,
+    EngineNotFound,
+    EngineRefused,
+    EngineUnavailable,
+)
 
 Answer = TypeVar("Answer")
 Call = Callable[[float], Awaitable[Answer]]
@@ -96,4 +103,5 @@ def as_ours_of_message(error: grpc.aio.AioRpcError, doing: str) -> EngineError:
     code: grpc.StatusCode = error.code()
     if code is grpc.StatusCode.INVALID_ARGUMENT or TOO_LARGE in (error.details() or ""):
         return EngineRefused(f"The engine refused ({code.name}): {doing}. {error.details()}")
-    return EngineUnavailable(f"The engine did not take it ({code.name}): {doing}.")
+    kind = EngineBusy if code is grpc.StatusCode.RESOURCE_EXHAUSTED else EngineUnavailable
+    return kind(f"The engine did not take it ({code.name}): {doing}.")

@@ -127,10 +127,12 @@ class Engine:
         ttl: timedelta,
         variables: Mapping[str, Any],
         within: timedelta = PATIENCE,
+        insisting: bool = True,
     ) -> None:
         """Publish a message; one with this id still in the engine's buffer counts as published.
 
-        EngineRefused only when the message itself will not do; everything else is EngineUnavailable.
+        Repeated for so long, or asked once when not `insisting`. EngineRefused only when the message itself will
+        not do, EngineBusy when the engine pushes it back; everything else is EngineUnavailable.
         """
         try:
             encoded = encode(variables)
@@ -144,7 +146,12 @@ class Engine:
             variables=encoded.decode(),
         )
         try:
-            await insist(lambda limit: self.gateway.PublishMessage(request, timeout=limit), within.total_seconds())
+            if insisting:
+                await insist(
+                    lambda limit: self.gateway.PublishMessage(request, timeout=limit), within.total_seconds()
+                )
+            else:
+                await self.gateway.PublishMessage(request, timeout=within.total_seconds())
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.ALREADY_EXISTS:
                 raise as_ours_of_message(error, f"publish message {name}") from error

@@ -4,6 +4,7 @@
     ├── UserError             somebody at the command line can mend it: one sentence and a hint
     ├── EngineError           the engine did not do what was asked of it
     │   ├── EngineUnavailable     no answer in time, or too busy: perhaps done, worth another try
+    │   │   └── EngineBusy            back-pressure: surely not done, and fewer at once would do
     │   └── EngineRefused         it will never accept this
     │       ├── EngineNotFound        what was named is not there, or no longer
     │       └── EngineConflict        not in its present state (a task that somebody else has, for instance)
@@ -46,6 +47,10 @@ class EngineError(OrderopsError):
 
 class EngineUnavailable(EngineError):  # named like the others: by what happened
     """No answer in time, or too busy; it may have been done, and asking again is harmless."""
+
+
+class EngineBusy(EngineUnavailable):
+    """The engine has too much to do and did nothing of this: ask for less at once."""
 
 
 class EngineRefused(EngineError):

@@ -8,6 +8,7 @@ as long as the message's time to live lasts.
 import asyncio
 import contextlib
 import random
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from workers.casefile.db import DATABASE_AWAY, Database, PromptConnection
 from workers.casefile.models import InboxRow
 from workers.runtime import tracing
-from workers.runtime.errors import EngineRefused, EngineUnavailable
+from workers.runtime.errors import EngineBusy, EngineRefused, EngineUnavailable
 from workers.runtime.health import Link
 from workers.runtime.logs import places
 from workers.runtime.metrics import MESSAGES, RELAY_LAG
@@ -38,6 +39,9 @@ ATTEMPT = timedelta(seconds=2)
 LOOK_EVERY = 1.0
 """Seconds between looks without a notification."""
 LONGEST_PAUSE = 5.0
+BUSY = "The engine has too much to do."
+PUSHED_BACK = (0.02, 0.08)
+"""Seconds of rest, from and to, when the engine has too much to do."""
 
 
 class Publisher(Protocol):
@@ -52,6 +56,7 @@ class Publisher(Protocol):
         ttl: timedelta,
         variables: Mapping[str, Any],
         within: timedelta,
+        insisting: bool,
     ) -> None:
         """Raises EngineRefused (never) for what is in the message, else EngineUnavailable (again later)."""
         ...
@@ -64,6 +69,8 @@ class Outcome:
     row: InboxRow
     error: str | None = None
     refused: bool = False
+    busy: bool = False
+    """Pushed back unread: no attempt, only a sign that it is too many at once."""
 
     @property
     def settled(self) -> bool:
@@ -78,7 +85,8 @@ class Relay:
         self.link = Link("inbox", "relay")
         self._database = database
         self._engine = engine
-        self._at_once = asyncio.Semaphore(AT_ONCE)
+        self._at_once = AT_ONCE
+        """Messages under way: half as many when the engine pushes one back, one more each time it takes all."""
         self._arrived = asyncio.Event()
         self._resting: dict[int, float] = {}
         """Rows the engine did not take, until it does, and when they are due again."""
@@ -123,14 +131,14 @@ class Relay:
         """Claim rows, publish them side by side, and mark what became of them. Returns how many there were."""
         async with self._database.transaction() as session:
             rows = await self._claim(session)
-            outcomes = await asyncio.gather(*(self._publish(row) for row in rows))
+            outcomes = await self._publish_all(rows)
             await _mark(session, outcomes)
         for outcome in outcomes:
             self._note(outcome)
         if any(outcome.settled for outcome in outcomes):
             self.link.succeeded()
-        elif outcomes:
-            self.link.failed(outcomes[0].error or "")
+        elif rows:
+            self.link.failed(outcomes[0].error or "" if outcomes else BUSY)
         return len(rows)
 
     async def _claim(self, session: AsyncSession) -> Sequence[InboxRow]:
@@ -152,22 +160,43 @@ class Relay:
             del self._resting[gone]
         return rows
 
+    async def _publish_all(self, rows: Sequence[InboxRow]) -> list[Outcome]:
+        """As many side by side as the engine takes; what it pushes back is tried again, without an outcome when that
+        takes too long. To hammer a busy engine costs it, and us, more than the messages do."""
+        loop = asyncio.get_running_loop()
+        ends, waiting, outcomes = loop.time() + ATTEMPT.total_seconds(), deque(rows), list[Outcome]()
+        while waiting:
+            wave = [waiting.popleft() for _ in range(min(len(waiting), self._at_once))]
+            told = await asyncio.gather(*(self._publish(row) for row in wave))
+            outcomes += [outcome for outcome in told if not outcome.busy]
+            if pushed_back := [outcome.row for outcome in told if outcome.busy]:
+                waiting.extendleft(reversed(pushed_back))
+                self._at_once = max(self._at_once // 2, 1)
+                if loop.time() > ends:
+                    break
+                await asyncio.sleep(random.uniform(*PUSHED_BACK))  # noqa: S311  # spreads load
+            else:
+                self._at_once = min(self._at_once + 1, AT_ONCE)
+        return outcomes
+
     async def _publish(self, row: InboxRow) -> Outcome:
-        async with self._at_once:
-            try:
-                with tracing.publishing(row.message_name, row.variables) as variables:
-                    await self._engine.publish_message(
-                        row.message_name,
-                        row.correlation_key,
-                        message_id=row.dedupe_key,
-                        ttl=timedelta(milliseconds=row.time_to_live_ms),
-                        variables=variables,
-                        within=ATTEMPT,
-                    )
-            except EngineRefused as error:
-                return Outcome(row, str(error), refused=True)
-            except EngineUnavailable as error:
-                return Outcome(row, str(error))
+        try:
+            with tracing.publishing(row.message_name, row.variables) as variables:
+                await self._engine.publish_message(
+                    row.message_name,
+                    row.correlation_key,
+                    message_id=row.dedupe_key,
+                    ttl=timedelta(milliseconds=row.time_to_live_ms),
+                    variables=variables,
+                    within=ATTEMPT,
+                    insisting=False,
+                )
+        except EngineBusy:
+            return Outcome(row, BUSY, busy=True)
+        except EngineRefused as error:
+            return Outcome(row, str(error), refused=True)
+        except EngineUnavailable as error:
+            return Outcome(row, str(error))
         return Outcome(row)
 
     def _note(self, outcome: Outcome) -> None:
