@@ -31,6 +31,8 @@ CONNECT_SECONDS = 2
 POOL_SECONDS = 5.0
 STATEMENT_SECONDS = 10
 SILENCE_SECONDS = 12.0
+LOOK_SECONDS = 0.1
+"""How often psycopg wakes up while it waits; its own default for this is 0, which keeps a core busy."""
 LOST_RACES = 4
 """Attempts at a transaction that loses against others."""
 
@@ -68,11 +70,16 @@ class PromptConnection(psycopg.AsyncConnection[Any]):
 
     patience: float | None = SILENCE_SECONDS
 
-    async def wait(self, gen: PQGen[Result], *args: Any, **kwargs: Any) -> Result:
+    async def wait(
+        self,
+        gen: PQGen[Result],
+        interval: float = LOOK_SECONDS,
+        timeout: float | None = None,  # noqa: ASYNC109  # psycopg's own signature
+    ) -> Result:
         """As psycopg's, with an end."""
         try:
             async with asyncio.timeout(self.patience):
-                return await waiting.wait_async(gen, self.pgconn.socket, *args, **kwargs)
+                return await waiting.wait_async(gen, self.pgconn.socket, interval, timeout)
         except TimeoutError:
             self.pgconn.finish()
             raise psycopg.OperationalError("PostgreSQL did not answer in time") from None

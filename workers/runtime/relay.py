@@ -161,7 +161,7 @@ class Relay:
         return rows
 
     async def _publish_all(self, rows: Sequence[InboxRow]) -> list[Outcome]:
-        """As many side by side as the engine takes; what it pushes back is tried again, without an outcome when that
+        """As many side by side as the engine takes; what it pushes back is tried again, and has no outcome if that
         takes too long. To hammer a busy engine costs it, and us, more than the messages do."""
         loop = asyncio.get_running_loop()
         ends, waiting, outcomes = loop.time() + ATTEMPT.total_seconds(), deque(rows), list[Outcome]()
