@@ -30,8 +30,8 @@ FULL = Lengths(warm=40, window=45)
 
 
 def quick_lengths(left: float) -> Lengths:
-    """The short form for so many seconds: what its parts take besides measuring is 9 s, the rest is shared out."""
-    window = min(max((left - 9) / 4.75, 1.5), 5.0)
+    """The short form for so many seconds: its parts take 18 s besides measuring, the rest is shared out."""
+    window = min(max((left - 18) / 4.75, 1.5), 5.0)
     return Lengths(warm=0.8 * window, window=window, quick=True)
 
 
