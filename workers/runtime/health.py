@@ -95,12 +95,12 @@ class Health:
 
 async def states(checks: Mapping[str, Check]) -> dict[str, State]:
     """Do all checks at once. Any failure is a no; a check that hangs is one, too, and left behind."""
-    answers = await asyncio.gather(*(_within(check()) for check in checks.values()))
+    answers = await asyncio.gather(*(_within(check) for check in checks.values()))
     return {name: State.OK if well else State.AWAY for name, well in zip(checks, answers, strict=True)}
 
 
-async def _within(check: Awaitable[bool]) -> bool:
-    task = asyncio.ensure_future(check)
+async def _within(check: Check) -> bool:
+    task = asyncio.ensure_future(check())
     await asyncio.wait({task}, timeout=CHECK_SECONDS)
     if not task.done():
         task.cancel()
