@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from workers.casefile.cases import Entry, write_entry
 from workers.casefile.db import Database
@@ -341,3 +342,18 @@ async def test_settling_asks_and_changes_nothing(buyer: Buyer) -> None:
         await buyer.buy()
     assert await buyer.journal.settle(buyer.intent()) == buyer.provider.books[0]
     assert await buyer.state() == EffectState.DONE
+
+
+async def test_an_intent_that_cannot_be_written_keeps_nobody_from_the_next_attempt(
+    buyer: Buyer, database_url: str
+) -> None:
+    """The lock is taken in the statement that fails, and outlives it: it has to die with its connection."""
+    unwritable = replace(buyer.intent(), kind=None)  # type: ignore[arg-type]  # PostgreSQL refuses the row
+    with pytest.raises(IntegrityError):
+        await buyer.journal.once(unwritable)
+    elsewhere = Database(database_url, pool=1)
+    try:
+        await Journal(elsewhere).once(buyer.intent())
+    finally:
+        await elsewhere.close()
+    assert len(buyer.provider.books) == 1

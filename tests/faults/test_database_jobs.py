@@ -79,6 +79,17 @@ class Books:
         keys = [f"supplier_order_placed:{order_id}" for order_id in self.orders]
         return await self.world.rows(select(EventRow).where(EventRow.key.in_(keys)))
 
+    async def counts(self) -> tuple[int, int, int]:
+        return len(await self.bought()), len(await self.booked()), len(await self.announced())
+
+    async def quiet_counts(self) -> tuple[int, int, int]:
+        """When nothing came back from a provider for half a second. It ends: at the latest when all is bought."""
+        now, before = await self.counts(), None
+        while now != before:
+            await asyncio.sleep(0.5)
+            now, before = await self.counts(), now
+        return now
+
 
 @pytest.fixture
 async def world(database_url: str) -> AsyncIterator[MockWorld]:
@@ -141,10 +152,9 @@ async def test_jobs_wait_for_postgres_and_go_on_by_themselves(
     async with supplying(shop, world, count, seconds=1.5) as (engine, books):
         await asyncio.sleep(0.8)
         await asyncio.to_thread(postgres.freeze if trouble == "frozen" else postgres.kill)
-        await asyncio.sleep(0.5)  # what was with a provider then has come back from there
-        before = len(await books.bought()), len(await books.booked()), len(await books.announced())
+        before = await books.quiet_counts()
         await asyncio.sleep(away)
-        assert before == (len(await books.bought()), len(await books.booked()), len(await books.announced()))
+        assert before == await books.counts()
         assert before[0] < count
         await asyncio.to_thread(postgres.revive)
     print(f"{before[0]} of {count} bought when it went, then none; {dict(engine.failures)}")  # noqa: T201  # figures

@@ -1,7 +1,6 @@
 """The same news again and again, and answers of the engine that got lost: one instance, on a real broker."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
@@ -95,20 +94,8 @@ class LosesAnswers:
         self.lost = lost
         self.took = asyncio.Event()
 
-    async def publish_message(
-        self,
-        name: str,
-        correlation_key: str,
-        *,
-        message_id: str,
-        ttl: timedelta,
-        variables: Mapping[str, Any],
-        within: timedelta,
-        insisting: bool,
-    ) -> None:
-        await self._engine.publish_message(
-            name, correlation_key, message_id=message_id, ttl=ttl, variables=variables, within=within
-        )
+    async def publish_message(self, *told: str, **more: Any) -> None:
+        await self._engine.publish_message(*told, **more)
         self.took.set()
         if self.lost > 0:
             self.lost -= 1

@@ -188,7 +188,11 @@ class Journal:
     ) -> AsyncIterator[tuple[AsyncConnection, bool]]:
         """Hold the effect's lock, taken by `locking`; says whether the effect's row is new by it."""
         async with self._database.connection() as connection:
-            row = (await connection.execute(locking, values)).one()
+            try:
+                row = (await connection.execute(locking, values)).one()
+            except BaseException:
+                await connection.invalidate()  # a lock that was taken outlives the statement that failed
+                raise
             if not row.ours:
                 raise EffectInProgress(values["key"])
             try:
