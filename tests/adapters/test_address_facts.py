@@ -146,6 +146,13 @@ def test_a_country_there_is_none_of_is_malformed(written: str) -> None:
     assert facts.malformed == ("country",)
 
 
+@pytest.mark.parametrize(("postcode", "missing"), [(":´", False), ("〒--", True), ("〒", True)])
+def test_a_postcode_is_missing_or_malformed_never_both(postcode: str, missing: bool) -> None:
+    """Ordinary forms of its characters may be longer or shorter than what was written."""
+    facts = address_facts(replace(US, postcode=postcode))
+    assert (facts.missing, facts.malformed) == ((("postcode",), ()) if missing else ((), ("postcode",)))
+
+
 @given(st.builds(Address, *[st.text(max_size=40)] * 6, st.sampled_from(["US", "GB", "JP", "BR", "", "x", "XX"])))
 def test_nothing_a_customer_writes_raises(address: Address) -> None:
     facts = address_facts(address)

@@ -32,21 +32,21 @@ def address_facts(address: Address) -> AddressFacts:
         country=code or address.country.strip(),
         region=region.key if region else address.region.strip(),
         postcode=written if postcode is None else postcode,
-        missing=_missing(address, rules),
+        missing=_missing(address, rules, written),
         malformed=_malformed(address, rules, region, postcode),
         mismatched=("postcode",) if rules and region and postcode and rules.elsewhere(region, postcode) else (),
         po_box=is_po_box(f"{address.street}\n{address.street2}", code or ""),
     )
 
 
-def _missing(address: Address, rules: CountryRules | None) -> tuple[str, ...]:
+def _missing(address: Address, rules: CountryRules | None, postcode: str) -> tuple[str, ...]:
     needed = {"name", "street", "country"} | (rules.required if rules else {"city"})
     written = {
         "name": address.name,
         "street": address.street + address.street2,
         "city": address.city,
         "region": address.region,
-        "postcode": address.postcode,
+        "postcode": postcode,
         "country": address.country,
     }
     return tuple(field for field, text in written.items() if field in needed and _is_empty(text))
