@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from workers.casefile.cases import Cases, Entry, write_entry
+from workers.casefile.cases import Cases, Entry
 from workers.casefile.journal import Intent, Journal
 from workers.casefile.requests import CustomerRequests, RequestKind
 from workers.ports.events import Event, EventBus, PublishedEvent
@@ -30,9 +28,9 @@ class Effects:
     async def send(self, mail: Mail, sentence: str) -> None:
         """Mail the customer once per `mail.key`. The address and the text stay out of the journal."""
 
-        async def record(connection: AsyncConnection, sent: SentMail) -> None:
+        def entry(sent: SentMail) -> Entry:
             facts = {"mail_id": sent.id, "template": mail.template}
-            await write_entry(connection, Entry(mail.order_id, mail.key, "mail_sent", sentence, facts))
+            return Entry(mail.order_id, mail.key, "mail_sent", sentence, facts)
 
         await self._journal.once(
             Intent(
@@ -43,16 +41,16 @@ class Effects:
                 result_type=SentMail,
                 call=lambda: self._mailer.send(mail),
                 find=lambda _request: self._mailer.find(mail.key),
-                record=record,
+                entry=entry,
             )
         )
 
     async def publish(self, event: Event, case_id: str, sentence: str) -> None:
         """Announce an event once per `event.key`."""
 
-        async def record(connection: AsyncConnection, published: PublishedEvent) -> None:
+        def entry(published: PublishedEvent) -> Entry:
             facts = {"event_id": published.id, **event.payload}
-            await write_entry(connection, Entry(case_id, event.key, event.name, sentence, facts))
+            return Entry(case_id, event.key, event.name, sentence, facts)
 
         await self._journal.once(
             Intent(
@@ -63,7 +61,7 @@ class Effects:
                 result_type=PublishedEvent,
                 call=lambda: self._events.publish(event),
                 find=lambda _request: self._events.find(event.key),
-                record=record,
+                entry=entry,
             )
         )
 
@@ -71,9 +69,9 @@ class Effects:
         """Book once per `posting.key`."""
         amount = {"minor": posting.amount.minor, "currency": posting.amount.currency}
 
-        async def record(connection: AsyncConnection, booked: BookedPosting) -> None:
+        def entry(booked: BookedPosting) -> Entry:
             facts = {"posting_id": booked.id, "account": posting.account, **amount}
-            await write_entry(connection, Entry(posting.order_id, posting.key, "booked", sentence, facts))
+            return Entry(posting.order_id, posting.key, "booked", sentence, facts)
 
         await self._journal.once(
             Intent(
@@ -84,7 +82,7 @@ class Effects:
                 result_type=BookedPosting,
                 call=lambda: self._ledger.book(posting),
                 find=lambda _request: self._ledger.find(posting.key),
-                record=record,
+                entry=entry,
             )
         )
 
@@ -98,9 +96,6 @@ class Effects:
         async def find(_request: Mapping[str, Any]) -> dict[str, str] | None:
             return None
 
-        async def record(connection: AsyncConnection, _result: dict[str, str]) -> None:
-            await write_entry(connection, entry)
-
         await self._journal.once(
             Intent(
                 key=key,
@@ -110,7 +105,7 @@ class Effects:
                 result_type=dict[str, str],
                 call=done,
                 find=find,
-                record=record,
+                entry=lambda _result: entry,
                 harmless_twice=True,
             )
         )

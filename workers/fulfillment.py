@@ -8,9 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from workers.casefile.cases import Cases, Entry, set_cost, write_entry
+from workers.casefile.cases import Cases, Entry
 from workers.casefile.journal import Intent, Journal
 from workers.casefile.requests import CustomerRequests, RequestKind
 from workers.common import Effects, Question, Questions
@@ -147,11 +145,11 @@ class Fulfillment:
     ) -> Intent[SupplierOrder]:
         """The one purchase of an order; without `call` it can be asked about and stopped only."""
 
-        async def record(connection: AsyncConnection, bought: SupplierOrder) -> None:
-            await set_cost(connection, order_id, bought.cost.minor)
-            facts = {"supplier": bought.supplier, "supplier_order_id": bought.id, "cost": bought.cost.minor}
+        def entry(bought: SupplierOrder) -> Entry:
+            cost = bought.cost.minor
+            facts = {"supplier": bought.supplier, "supplier_order_id": bought.id, "cost": cost}
             sentence = f"Ordered from {bought.supplier} as {bought.id}"
-            await write_entry(connection, Entry(order_id, "bought", "supplier_order_placed", sentence, facts))
+            return Entry(order_id, "bought", "supplier_order_placed", sentence, facts, cost)
 
         return Intent(
             key=f"supplier_order:{order_id}",
@@ -161,7 +159,7 @@ class Fulfillment:
             result_type=SupplierOrder,
             call=call or _nothing_to_buy,
             find=lambda asked: self._suppliers.find_order(asked["supplier"], _reference(order_id)),
-            record=record,
+            entry=entry,
         )
 
     async def book_cost_of_goods(

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from workers.casefile.cases import Entry, write_entry
+from workers.casefile.cases import Entry
 from workers.casefile.db import Database
 from workers.casefile.journal import SETTLING, Intent, Journal
 from workers.casefile.models import Effect, EffectState, TimelineEntry
@@ -76,10 +76,6 @@ class Buyer:
         self.database = database
 
     def intent(self, supplier: str = "cj") -> Intent[Purchase]:
-        async def record(connection: Any, purchase: Purchase) -> None:
-            entry = Entry(self.key, "bought", "bought", f"Bought as {purchase.id}", {})
-            await write_entry(connection, entry)
-
         return Intent(
             key=self.key,
             kind="test",
@@ -88,7 +84,7 @@ class Buyer:
             result_type=Purchase,
             call=lambda: self.provider.buy(supplier),
             find=self.provider.find,
-            record=record,
+            entry=lambda purchase: Entry(self.key, "bought", "bought", f"Bought as {purchase.id}", {}),
         )
 
     async def buy(self, supplier: str = "cj") -> Purchase:

@@ -1,16 +1,16 @@
 """The case file of an order: state, money, and what happened when."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, select, true, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.db import Database
-from workers.casefile.models import Case, TimelineEntry
+from workers.casefile.db import SCHEMA, Database
+from workers.casefile.models import Base, Case, TimelineEntry
 from workers.ports.shop import Order
 from workers.runtime.errors import NeedsHuman
 
@@ -19,42 +19,46 @@ _ORDER = TypeAdapter(Order)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One sentence of a case's timeline. `key` is its identity within the case: written twice, it stands once."""
+    """One sentence of a case's timeline. `key` is its identity within the case: written twice, it stands once.
+
+    With `cost_minor`, what the goods of the case cost is known from then on.
+    """
 
     case_id: str
     key: str
     kind: str
     sentence: str
     facts: Mapping[str, Any]
+    cost_minor: int | None = None
+
+    def values(self) -> dict[str, Any]:
+        """What WRITE_ENTRY is executed with."""
+        return {f"entry_{field.name}": getattr(self, field.name) for field in fields(self)}
 
 
-_WRITE_ENTRY = insert(TimelineEntry).on_conflict_do_nothing(
-    index_elements=[TimelineEntry.case_id, TimelineEntry.key]
+_CASE, _TIMELINE = Base.metadata.tables[f"{SCHEMA}.cases"], Base.metadata.tables[f"{SCHEMA}.timeline"]
+_COST = bindparam("entry_cost_minor", type_=_CASE.c.cost_minor.type)
+_PRICED = (
+    update(_CASE)
+    .where(_CASE.c.id == bindparam("entry_case_id"), _COST.is_not(None))
+    .values(cost_minor=_COST)
+    .cte("priced")
 )
-_SET_COST = update(Case).where(Case.id == bindparam("case_id")).values(cost_minor=bindparam("cost"))
+_WRITTEN = (
+    insert(_TIMELINE)
+    .values({name: bindparam(f"entry_{name}") for name in ("case_id", "key", "kind", "sentence", "facts")})
+    .on_conflict_do_nothing(index_elements=[_TIMELINE.c.case_id, _TIMELINE.c.key])
+    .cte("written")
+)
+WRITE_ENTRY = select(true()).add_cte(_WRITTEN, _PRICED)
+"""Write an entry, and the cost that came with it: one round trip. No parameter may be called as a column is:
+SQLAlchemy would set the column of that name in each of the tables."""
 _FACTS = ("order_number", "currency", "total_minor", "shop_order")
 _DESCRIBE = insert(Case)
 _DESCRIBE = _DESCRIBE.on_conflict_do_update(
     index_elements=[Case.id], set_={name: _DESCRIBE.excluded[name] for name in _FACTS}
 )
 _SHOP_ORDER = select(Case.shop_order).where(Case.id == bindparam("case_id"))
-
-
-async def write_entry(connection: AsyncConnection, entry: Entry) -> None:
-    """Add an entry. Idempotent by case and key."""
-    values = {
-        "case_id": entry.case_id,
-        "key": entry.key,
-        "kind": entry.kind,
-        "sentence": entry.sentence,
-        "facts": dict(entry.facts),
-    }
-    await connection.execute(_WRITE_ENTRY, values)
-
-
-async def set_cost(connection: AsyncConnection, case_id: str, cost_minor: int) -> None:
-    """Write what the goods cost. The same cost twice is the same."""
-    await connection.execute(_SET_COST, {"case_id": case_id, "cost": cost_minor})
 
 
 async def timeline_of(session: AsyncSession, case_id: str | None) -> list[TimelineEntry]:
@@ -93,7 +97,7 @@ class Cases:
     async def write(self, entry: Entry) -> None:
         """Add an entry to a timeline. Idempotent by case and key."""
         async with self._database.connection() as connection:
-            await write_entry(connection, entry)
+            await connection.execute(WRITE_ENTRY, entry.values())
 
     async def get(self, case_id: str) -> Case | None:
         """The case, or None."""

@@ -166,16 +166,6 @@ async def _unless_lost(attempt: Callable[[], Awaitable[Result]]) -> Result:
     raise AssertionError("retries end with a result or an error")
 
 
-@asynccontextmanager
-async def together(connection: AsyncConnection) -> AsyncIterator[None]:
-    """On a connection of `Database.connection`: the statements of the block commit together, or not at all."""
-    await connection.commit()  # ends what SQLAlchemy takes for a transaction; nothing is sent
-    await connection.execution_options(isolation_level="READ COMMITTED")
-    async with connection.begin():
-        yield
-    await connection.execution_options(isolation_level="AUTOCOMMIT")
-
-
 def lost_a_race(error: Exception) -> bool:
     """Whether PostgreSQL rolled a transaction back only because of another: a deadlock, or not serialisable."""
     return isinstance(error, DBAPIError) and isinstance(error.orig, SerializationFailure | DeadlockDetected)

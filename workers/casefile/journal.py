@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
@@ -19,7 +20,8 @@ from sqlalchemy import Select, Text, bindparam, exists, false, func, literal, se
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from workers.casefile.db import SCHEMA, Database, together
+from workers.casefile.cases import WRITE_ENTRY, Entry
+from workers.casefile.db import SCHEMA, Database
 from workers.casefile.models import Base, Effect, EffectState
 from workers.runtime import tracing
 from workers.runtime.errors import (
@@ -68,8 +70,10 @@ _NOW = text("clock_timestamp()")
 _MARK = (
     update(_EFFECTS)
     .where(_EFFECTS.c.key == bindparam("of"))
-    .values(state=bindparam("state"), result=bindparam("result"), settled_at=_NOW)
+    .values(state=bindparam("new_state"), result=bindparam("new_result"), settled_at=_NOW)
 )
+_MARK_WITH_ENTRY = WRITE_ENTRY.add_cte(_MARK.cte("marked"))
+"""The result and what follows from it in the case file: both or none, in one round trip."""
 _INTEND_AGAIN = (
     update(_EFFECTS)
     .where(_EFFECTS.c.key == bindparam("of"))
@@ -90,9 +94,9 @@ class Intent(Generic[Result]):
     """What is to happen once.
 
     `request` is what the result depends on: the same key with another request is a conflict once it is done.
-    `call` does it; `find` asks the provider whether the recorded request was executed; `record` writes down what
-    follows from it in the case file, in the transaction that marks the effect done. `harmless_twice` says that
-    doing it again changes nothing more, so that nobody has to wait before.
+    `call` does it; `find` asks the provider whether the recorded request was executed; `entry` is what follows
+    from its result in the case file, written together with it. `harmless_twice` says that doing it again changes
+    nothing more, so that nobody has to wait before.
     """
 
     key: str
@@ -102,7 +106,7 @@ class Intent(Generic[Result]):
     result_type: type[Result]
     call: Callable[[], Awaitable[Result]]
     find: Callable[[Mapping[str, Any]], Awaitable[Result | None]]
-    record: Callable[[AsyncConnection, Result], Awaitable[None]] | None = None
+    entry: Callable[[Result], Entry] | None = None
     harmless_twice: bool = False
 
 
@@ -206,6 +210,17 @@ class Journal:
                     raise
 
 
+def _results(intent: Intent[Result]) -> TypeAdapter[Result]:
+    result_type: Any = intent.result_type  # mypy takes a class for unhashable
+    return _adapter(result_type)
+
+
+@cache
+def _adapter(result_type: Any) -> TypeAdapter[Any]:
+    """Made once for each type: making one takes longer than PostgreSQL takes for an effect."""
+    return TypeAdapter(result_type)
+
+
 def _row_of(intent: Intent[Any], state: EffectState) -> dict[str, Any]:
     return {
         "key": intent.key,
@@ -232,7 +247,7 @@ async def _settle(connection: AsyncConnection, intent: Intent[Result], effect: E
     if effect.state == EffectState.STOPPED:
         raise EffectStopped(f"effect {intent.key} was stopped before it happened")
     if effect.state == EffectState.DONE:
-        return TypeAdapter(intent.result_type).validate_python(effect.result)
+        return _results(intent).validate_python(effect.result)
     if effect.state == EffectState.NOT_EXECUTED:
         return None
     with tracing.call(f"{intent.kind} find", intent.key):
@@ -273,17 +288,20 @@ async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Resul
 
 
 async def _done(connection: AsyncConnection, intent: Intent[Result], result: Result) -> None:
-    answer = TypeAdapter(intent.result_type).dump_python(result, mode="json")
-    if intent.record is None:
-        await _mark(connection, intent, EffectState.DONE, answer)
-        return
-    async with together(connection):
-        await _mark(connection, intent, EffectState.DONE, answer)
-        await intent.record(connection, result)
+    answer = _results(intent).dump_python(result, mode="json")
+    await _mark(connection, intent, EffectState.DONE, answer, intent.entry and intent.entry(result))
 
 
 async def _mark(
-    connection: AsyncConnection, intent: Intent[Any], state: EffectState, result: dict[str, Any] | None = None
+    connection: AsyncConnection,
+    intent: Intent[Any],
+    state: EffectState,
+    result: dict[str, Any] | None = None,
+    entry: Entry | None = None,
 ) -> None:
     EFFECTS.labels(intent.kind, state).inc()
-    await connection.execute(_MARK, {"of": intent.key, "state": state, "result": result})
+    marked = {"of": intent.key, "new_state": state, "new_result": result}
+    if entry is None:
+        await connection.execute(_MARK, marked)
+    else:
+        await connection.execute(_MARK_WITH_ENTRY, marked | entry.values())
