@@ -26,7 +26,7 @@ class Lengths:
     quick: bool = False
 
 
-FULL = Lengths(warm=40, window=45)
+FULL = Lengths(warm=90, window=45)
 
 
 def quick_lengths(left: float) -> Lengths:

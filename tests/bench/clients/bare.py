@@ -13,7 +13,7 @@ import asyncio
 import sys
 
 import uvloop
-from pyzeebe.proto.gateway_pb2 import CompleteJobRequest, StreamActivatedJobsRequest
+from pyzeebe.proto.gateway_pb2 import ActivateJobsRequest, CompleteJobRequest, StreamActivatedJobsRequest
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from tests.bench.clients.programs import input_ends
@@ -29,17 +29,33 @@ async def serve(address: str, client: str) -> None:
     async def complete(key: int) -> None:
         await stub.CompleteJob(CompleteJobRequest(jobKey=key, variables="{}"), timeout=10)
 
+    def begin(key: int) -> None:
+        task = asyncio.create_task(complete(key))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
     async def stream(job_type: str) -> None:
         request = StreamActivatedJobsRequest(
             type=job_type, worker="bare", timeout=60_000, fetchVariable=["shopify_order_id"]
         )
         async for job in stub.StreamActivatedJobs(request):
-            task = asyncio.create_task(complete(job.key))
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
+            begin(job.key)
+
+    async def fetch(job_type: str) -> None:
+        """What was there before the stream."""
+        request = ActivateJobsRequest(
+            type=job_type, worker="bare", timeout=60_000, maxJobsToActivate=32, requestTimeout=-1
+        )
+        async for answer in stub.ActivateJobs(request):
+            for job in answer.jobs:
+                begin(job.key)
 
     streams = [asyncio.create_task(stream(job_type)) for job_type in job_types(client)]
-    await input_ends().wait()
+    ends = input_ends()
+    await asyncio.sleep(1)
+    for job_type in job_types(client):
+        await fetch(job_type)
+    await ends.wait()
     for task in streams:
         task.cancel()
     await asyncio.wait(streams, timeout=2)
