@@ -11,10 +11,12 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.errors import Problem, unavailable
+from workers.casefile import inbox
 from workers.casefile.db import Database
+from workers.casefile.inbox import Arrival, Receipt
 from workers.runtime.engine import Engine
 from workers.runtime.jobs import Message, Process
 from workers.runtime.links import Links
@@ -76,9 +78,9 @@ class Store:
         """
         return await _in_time(self._database.run(work))
 
-    async def once(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
-        """Do `work`, one statement that commits by itself: a third of a transaction's round trips."""
-        return await _in_time(self._database.statement(work))
+    async def add(self, arrival: Arrival) -> Receipt | None:
+        """Store an arrival for the engine; None when it was known already. The quickest way for what is new."""
+        return await _in_time(inbox.add(self._database, arrival))
 
 
 async def _in_time(work: Coroutine[Any, Any, Result]) -> Result:

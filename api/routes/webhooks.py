@@ -67,7 +67,7 @@ async def shopify(
     process, message = registry.find(TOPICS[topic])
     payload = body.fit(message.payload, {"shopify_order_id": order.order_id})
     arrival = arrival_of(process, message, payload, source="shopify", body=raw, trace_id=trace_id)
-    receipt = await store.once(lambda connection: inbox.add(connection, arrival))
+    receipt = await store.add(arrival)
     if receipt is None:
         receipt = await store.run(lambda session: inbox.accept(session, arrival))
     log.info(

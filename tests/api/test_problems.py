@@ -86,7 +86,7 @@ class _Failing:
     async def run(self, work: Any) -> Any:
         raise self._error
 
-    async def statement(self, work: Any) -> Any:
+    async def statement(self, statement: Any, values: Any) -> Any:
         raise self._error
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.db import SCHEMA, Database
+from workers.casefile.direct import Statement
 from workers.casefile.models import Base, Case, TimelineEntry
 from workers.ports.shop import Order
 from workers.runtime.errors import NeedsHuman
@@ -51,14 +52,16 @@ _WRITTEN = (
     .cte("written")
 )
 WRITE_ENTRY = select(true()).add_cte(_WRITTEN, _PRICED)
-"""Write an entry, and the cost that came with it: one round trip. No parameter may be called as a column is:
-SQLAlchemy would set the column of that name in each of the tables."""
+"""Write an entry, and the cost that came with it: one round trip."""
+_WRITE_ENTRY = Statement(WRITE_ENTRY)
 _FACTS = ("order_number", "currency", "total_minor", "shop_order")
-_DESCRIBE = insert(Case)
-_DESCRIBE = _DESCRIBE.on_conflict_do_update(
-    index_elements=[Case.id], set_={name: _DESCRIBE.excluded[name] for name in _FACTS}
+_OPENED = insert(_CASE).values({name: bindparam(name) for name in ("id", "process", *_FACTS)})
+_DESCRIBE = Statement(
+    _OPENED.on_conflict_do_update(
+        index_elements=[_CASE.c.id], set_={name: _OPENED.excluded[name] for name in _FACTS}
+    )
 )
-_SHOP_ORDER = select(Case.shop_order).where(Case.id == bindparam("case_id"))
+_SHOP_ORDER = Statement(select(_CASE.c.shop_order).where(_CASE.c.id == bindparam("case_id")))
 
 
 async def timeline_of(session: AsyncSession, case_id: str | None) -> list[TimelineEntry]:
@@ -83,21 +86,18 @@ class Cases:
             "total_minor": order.total.minor,
             "shop_order": _ORDER.dump_python(order, mode="json"),
         }
-        async with self._database.connection() as connection:
-            await connection.execute(_DESCRIBE, case)
+        await self._database.statement(_DESCRIBE, case)
 
     async def order(self, case_id: str) -> Order:
         """The order as it was described last: what was checked is what is bought."""
-        async with self._database.connection() as connection:
-            order = await connection.scalar(_SHOP_ORDER, {"case_id": case_id})
-        if order is None:
+        found = await self._database.statement(_SHOP_ORDER, {"case_id": case_id})
+        if not found or found[0].shop_order is None:
             raise NeedsHuman(f"case {case_id} has no order yet; it is read from the shop first")
-        return _ORDER.validate_python(order)
+        return _ORDER.validate_python(found[0].shop_order)
 
     async def write(self, entry: Entry) -> None:
         """Add an entry to a timeline. Idempotent by case and key."""
-        async with self._database.connection() as connection:
-            await connection.execute(WRITE_ENTRY, entry.values())
+        await self._database.statement(_WRITE_ENTRY, entry.values())
 
     async def get(self, case_id: str) -> Case | None:
         """The case, or None."""

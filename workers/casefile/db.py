@@ -11,7 +11,7 @@ Each limit is above what the one before needs, so that the side that knows more 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -24,6 +24,8 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_sessionmaker, create_async_engine
+
+from workers.casefile.direct import Direct, Statement
 
 SCHEMA = "orderops"
 
@@ -96,14 +98,17 @@ class Database:
         ours = {name: value for name, value in _CONNECT.items() if name not in asked}
         self.engine = create_async_engine(
             url,
+            isolation_level="AUTOCOMMIT",
             pool_size=pool,
             max_overflow=0,
             pool_timeout=POOL_SECONDS,
             pool_pre_ping=False,
+            pool_reset_on_return=None,
             pool_use_lifo=True,
             connect_args={**ours, "async_creator_fn": PromptConnection.connect},
         )
-        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        transactional = self.engine.execution_options(isolation_level="READ COMMITTED")
+        self.sessions = async_sessionmaker(transactional, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -118,23 +123,34 @@ class Database:
         """
         return await _unless_lost(lambda: self._run_once(work))
 
-    async def statement(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
-        """The same for work of one statement, which commits by itself: a third of a transaction's round trips."""
-        return await _unless_lost(lambda: self._state_once(work))
+    async def statement(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Any]:
+        """The rows of one statement, which commits by itself: a third of a transaction's round trips.
+
+        Done again when PostgreSQL undid it in favour of another one, as by `run`.
+        """
+        return await _unless_lost(lambda: self._state_once(statement, values))
 
     async def _run_once(self, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
         async with self.transaction() as session:
             return await work(session)
 
-    async def _state_once(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
-        async with self.connection() as connection:
-            return await work(connection)
+    async def _state_once(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Any]:
+        async with self.direct() as connection:
+            return await connection.rows(statement, values)
+
+    @asynccontextmanager
+    async def direct(self) -> AsyncIterator[Direct]:
+        """For statements that are executed often; each commits by itself."""
+        async with self.engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, PromptConnection)  # noqa: S101  # what the engine connects with
+            yield Direct(connection, driver)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """A bare connection whose statements each commit by themselves: a third of a transaction's round trips."""
+        """The same for statements that are seldom executed."""
         async with self.engine.connect() as connection:
-            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+            yield connection
 
     async def ping(self) -> None:
         """Raise one of DATABASE_AWAY when PostgreSQL does not answer."""

@@ -1,5 +1,6 @@
 """The inbox: what arrived from outside, once for ever, until the relay has published it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -7,9 +8,10 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.db import SCHEMA
+from workers.casefile.db import SCHEMA, Database
+from workers.casefile.direct import Statement
 from workers.casefile.models import Base, InboxRow
 
 COUNTING_MS = 100
@@ -48,18 +50,16 @@ _ADDED = (
     .returning(_INBOX.c.id)
     .cte("added")
 )
-_ADD = select(_ADDED.c.id, func.pg_notify("inbox", text("''")))
+_ADD = Statement(select(_ADDED.c.id, func.pg_notify("inbox", text("''"))))
 """Stores what is new and wakes the relays: one round trip."""
 
 
-async def add(connection: AsyncConnection | AsyncSession, arrival: Arrival) -> Receipt | None:
-    """Store an arrival, and wake the relays when it is committed; None when its key is known already.
+async def add(database: Database, arrival: Arrival) -> Receipt | None:
+    """Store an arrival, and wake the relays; None when its key is known already.
 
     Two at once wait for each other on the unique index.
     """
-    values = {field.name: getattr(arrival, field.name) for field in fields(arrival)}
-    row = (await connection.execute(_ADD, values)).one_or_none()
-    return None if row is None else Receipt(row.id, duplicate=False, same_body=True)
+    return _receipt(await database.statement(_ADD, _values(arrival)))
 
 
 async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
@@ -67,12 +67,20 @@ async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
 
     Idempotent by `dedupe_key`, for ever.
     """
-    if receipt := await add(session, arrival):
+    if receipt := _receipt((await session.execute(_ADD.core, _values(arrival))).all()):
         return receipt
     told = select(InboxRow.id, InboxRow.body_sha256).where(InboxRow.dedupe_key == arrival.dedupe_key)
     row = (await session.execute(told)).one()
     await _count(session, row.id)
     return Receipt(row.id, duplicate=True, same_body=row.body_sha256 == arrival.body_sha256)
+
+
+def _values(arrival: Arrival) -> dict[str, Any]:
+    return {field.name: getattr(arrival, field.name) for field in fields(arrival)}
+
+
+def _receipt(added: Sequence[Any]) -> Receipt | None:
+    return Receipt(added[0].id, duplicate=False, same_body=True) if added else None
 
 
 async def _count(session: AsyncSession, inbox_id: int) -> None:

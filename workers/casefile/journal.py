@@ -16,12 +16,12 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import Select, Text, bindparam, exists, false, func, literal, select, text, update
+from sqlalchemy import Text, bindparam, exists, false, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workers.casefile.cases import WRITE_ENTRY, Entry
 from workers.casefile.db import SCHEMA, Database
+from workers.casefile.direct import Direct, Statement
 from workers.casefile.models import Base, Effect, EffectState
 from workers.runtime import tracing
 from workers.runtime.errors import (
@@ -61,20 +61,24 @@ _ADDED = (
     .returning(literal(1))
     .cte("added")
 )
-_INTEND = select(_LOCKED.c.ours, exists(select(_ADDED)).label("new"))
+_INTEND = Statement(select(_LOCKED.c.ours, exists(select(_ADDED)).label("new")))
 """Take the effect's lock and write its row, if there is none: one round trip, committed by itself."""
-_LOCK = select(_LOCKED.c.ours, false().label("new"))
-_UNLOCK = select(func.pg_advisory_unlock(_LOCK_NUMBER))
-_READ = select(*_EFFECTS.columns).where(_EFFECTS.c.key == bindparam("key"))
+_LOCK = Statement(select(_LOCKED.c.ours, false().label("new")))
+_UNLOCK = Statement(select(func.pg_advisory_unlock(_LOCK_NUMBER)))
+_READ = Statement(select(*_EFFECTS.columns).where(_EFFECTS.c.key == bindparam("key")))
 _NOW = text("clock_timestamp()")
-_MARK = (
+_TIMES = Statement(
+    select(_EFFECTS.c.intended_at, func.clock_timestamp().label("now")).where(_EFFECTS.c.key == bindparam("key"))
+)
+_MARKED = (
     update(_EFFECTS)
     .where(_EFFECTS.c.key == bindparam("of"))
     .values(state=bindparam("new_state"), result=bindparam("new_result"), settled_at=_NOW)
 )
-_MARK_WITH_ENTRY = WRITE_ENTRY.add_cte(_MARK.cte("marked"))
+_MARK = Statement(_MARKED)
+_MARK_WITH_ENTRY = Statement(WRITE_ENTRY.add_cte(_MARKED.cte("marked")))
 """The result and what follows from it in the case file: both or none, in one round trip."""
-_INTEND_AGAIN = (
+_INTEND_AGAIN = Statement(
     update(_EFFECTS)
     .where(_EFFECTS.c.key == bindparam("of"))
     .values(
@@ -167,7 +171,7 @@ class Journal:
                 await _mark(connection, intent, EffectState.STOPPED)
             return known
 
-    async def _settled(self, connection: AsyncConnection, intent: Intent[Result], effect: Effect) -> Result | None:
+    async def _settled(self, connection: Direct, intent: Intent[Result], effect: Effect) -> Result | None:
         """The result, or None when it surely did not happen and will not; raises EffectInProgress before that.
 
         The time is taken before the provider is asked: what begins to exist in between would be overlooked.
@@ -179,21 +183,18 @@ class Journal:
             raise EffectInProgress(intent.key, retry_after=wait)
         return known
 
-    async def _time_left(self, connection: AsyncConnection, key: str) -> timedelta:
+    async def _time_left(self, connection: Direct, key: str) -> timedelta:
         """How long the provider may still execute what it was asked for, by the database's clock."""
-        times = select(Effect.intended_at, func.clock_timestamp()).where(Effect.key == key)
-        intended_at, now = (await connection.execute(times)).one()
-        left: timedelta = intended_at + self._settling - now
+        [times] = await connection.rows(_TIMES, {"key": key})
+        left: timedelta = times.intended_at + self._settling - times.now
         return left
 
     @asynccontextmanager
-    async def _alone(
-        self, locking: Select[Any], values: Mapping[str, Any]
-    ) -> AsyncIterator[tuple[AsyncConnection, bool]]:
+    async def _alone(self, locking: Statement, values: Mapping[str, Any]) -> AsyncIterator[tuple[Direct, bool]]:
         """Hold the effect's lock, taken by `locking`; says whether the effect's row is new by it."""
-        async with self._database.connection() as connection:
+        async with self._database.direct() as connection:
             try:
-                row = (await connection.execute(locking, values)).one()
+                [row] = await connection.rows(locking, values)
             except BaseException:
                 await connection.invalidate()  # a lock that was taken outlives the statement that failed
                 raise
@@ -203,8 +204,7 @@ class Journal:
                 yield connection, row.new
             finally:
                 try:
-                    await connection.rollback()
-                    await connection.execute(_UNLOCK, {"key": values["key"]})
+                    await connection.rows(_UNLOCK, {"key": values["key"]})
                 except BaseException:
                     await connection.invalidate()  # the lock dies with the connection
                     raise
@@ -231,18 +231,18 @@ def _row_of(intent: Intent[Any], state: EffectState) -> dict[str, Any]:
     }
 
 
-async def _found(connection: AsyncConnection, key: str) -> Effect:
+async def _found(connection: Direct, key: str) -> Effect:
     effect = await _read(connection, key)
     assert effect is not None  # noqa: S101  # rows of effects are never deleted
     return effect
 
 
-async def _read(connection: AsyncConnection, key: str) -> Effect | None:
-    found = (await connection.execute(_READ, {"key": key})).one_or_none()
-    return None if found is None else Effect(**found._mapping)
+async def _read(connection: Direct, key: str) -> Effect | None:
+    found = await connection.rows(_READ, {"key": key})
+    return Effect(**found[0]._asdict()) if found else None
 
 
-async def _settle(connection: AsyncConnection, intent: Intent[Result], effect: Effect) -> Result | None:
+async def _settle(connection: Direct, intent: Intent[Result], effect: Effect) -> Result | None:
     """The result of an effect that is done, asking the provider if that is not known; None when it is not."""
     if effect.state == EffectState.STOPPED:
         raise EffectStopped(f"effect {intent.key} was stopped before it happened")
@@ -264,11 +264,11 @@ def _checked(known: Result, intent: Intent[Result], effect: Effect) -> Result:
     return known
 
 
-async def _intend_again(connection: AsyncConnection, intent: Intent[Any]) -> None:
-    await connection.execute(_INTEND_AGAIN, {"of": intent.key, "request": dict(intent.request)})
+async def _intend_again(connection: Direct, intent: Intent[Any]) -> None:
+    await connection.rows(_INTEND_AGAIN, {"of": intent.key, "request": dict(intent.request)})
 
 
-async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Result:
+async def _execute(connection: Direct, intent: Intent[Result]) -> Result:
     try:
         with tracing.call(f"{intent.kind} call", intent.key):
             result = await intent.call()
@@ -287,13 +287,13 @@ async def _execute(connection: AsyncConnection, intent: Intent[Result]) -> Resul
     return result
 
 
-async def _done(connection: AsyncConnection, intent: Intent[Result], result: Result) -> None:
+async def _done(connection: Direct, intent: Intent[Result], result: Result) -> None:
     answer = _results(intent).dump_python(result, mode="json")
     await _mark(connection, intent, EffectState.DONE, answer, intent.entry and intent.entry(result))
 
 
 async def _mark(
-    connection: AsyncConnection,
+    connection: Direct,
     intent: Intent[Any],
     state: EffectState,
     result: dict[str, Any] | None = None,
@@ -302,6 +302,6 @@ async def _mark(
     EFFECTS.labels(intent.kind, state).inc()
     marked = {"of": intent.key, "new_state": state, "new_result": result}
     if entry is None:
-        await connection.execute(_MARK, marked)
+        await connection.rows(_MARK, marked)
     else:
-        await connection.execute(_MARK_WITH_ENTRY, marked | entry.values())
+        await connection.rows(_MARK_WITH_ENTRY, marked | entry.values())
