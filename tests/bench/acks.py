@@ -23,7 +23,7 @@ from workers.casefile.db import Database
 from workers.runtime.errors import UserError
 
 RATES = (50, 200)
-GENTLE = 20
+GENTLE = 10
 """Webhooks a second that the engine takes without a queue, for the time from webhook to instance."""
 CONNECTIONS = 64
 

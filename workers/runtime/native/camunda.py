@@ -70,7 +70,7 @@ class Records:
 
     url: str
     password: str
-    bulk: int = 1000
+    bulk: int = 200
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ class StackConfig:
 
     None is our api when there are apps, otherwise nowhere.
     """
-    records_bulk: int = 1000
+    records_bulk: int = 200
     """Most records in one delivery."""
     java: str | None = field(default_factory=lambda: os.environ.get("ORDEROPS_JAVA"))
     """A Java to use instead of the one that came with us."""

@@ -33,6 +33,9 @@ from workers.runtime.native.supervisor import Supervisor
 Report = Callable[[str], None]
 """Called with what happens now, in words for people."""
 
+YIELDING = ("nice", "-n", "5")
+"""Engine and workers let api and PostgreSQL go first: on a full machine, what arrives is still taken at once."""
+
 DATA_BYTES = 1_000_000_000
 """What must be free for an instance's data: below this the broker pauses by itself."""
 
@@ -151,7 +154,7 @@ class Stack:
         name = f"broker-{broker.number + 1}"
         return Program(
             name=name,
-            command=command,
+            command=[*YIELDING, *command],
             log=self._log(name),
             folder=broker.folder,
             ready=lambda: answers(broker.health_url()),
@@ -193,6 +196,7 @@ class Stack:
         environment = {**program.environment, "ORDEROPS_WORKER_PORT": str(self.ports.worker)}
         return replace(
             program,
+            command=[*YIELDING, *program.command],
             environment=environment,
             ready=lambda: answers(f"{self.worker_url}/readyz"),
             address=self.worker_url,
