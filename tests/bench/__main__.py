@@ -48,7 +48,7 @@ def bench(
     warm: Annotated[float, typer.Option(help="orders: seconds of warming up; a cold engine is half as fast.")] = 0,
     seconds: Annotated[float, typer.Option(help="orders: seconds that are measured.")] = 0,
 ) -> None:
-    """Measure on a stack of its own, which is deleted at the end. Run nothing else meanwhile; about 12 minutes.
+    """Measure on a stack of its own, which is deleted at the end. Run nothing else meanwhile; about 14 minutes.
 
     clients: jobs a second and CPU per job of our host, plain pyzeebe and the Java client (needs a JDK).
 
