@@ -80,10 +80,12 @@ $(MODELING): .modeling/package.json .modeling/package-lock.json
 	@touch $@
 
 .PHONY: lint-models
-lint-models: $(if $(NPM),$(MODELING)) ## bpmnlint on the diagrams (needs Node 20 or newer)
+lint-models: $(if $(NPM),$(MODELING)) ## bpmnlint on the diagrams, and the element templates (needs Node 20 or newer)
 ifneq ($(NPM),)
 	@cd .modeling && node_modules/.bin/bpmnlint --max-warnings 0 ../bpmn/*.bpmn
 	@echo "bpmnlint: no findings"
+	@node .modeling/templates.mjs .camunda/element-templates/orderops.json
+	@echo "element templates: valid"
 else
 	@test "$$CI" != true || { echo "bpmnlint was not run: CI needs Node 20 or newer on the PATH" >&2; exit 1; }
 	@echo "SKIPPED bpmnlint: there is no Node here. Install Node 20 or newer to check the diagrams before CI does."
