@@ -16,13 +16,21 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import Text, bindparam, exists, false, func, literal, select, text, update
-from sqlalchemy.dialects.postgresql import insert
 
-from workers.casefile.cases import WRITE_ENTRY, Entry
-from workers.casefile.db import SCHEMA, Database
+from workers.casefile.cases import Entry
+from workers.casefile.db import Database
 from workers.casefile.direct import Direct, Statement
-from workers.casefile.models import Base, Effect, EffectState
+from workers.casefile.effect_statements import (
+    INTEND,
+    INTEND_AGAIN,
+    LOCK,
+    MARK,
+    MARK_WITH_ENTRY,
+    READ,
+    TIMES,
+    UNLOCK,
+)
+from workers.casefile.models import Effect, EffectState
 from workers.runtime import tracing
 from workers.runtime.errors import (
     BusinessOutcome,
@@ -44,51 +52,6 @@ SETTLING = timedelta(seconds=30)
 Adapters wait at most 2 s for an answer; the rest is for a provider that works on after we gave up. An adapter that
 waits longer than 10 s needs a longer time here: ORDEROPS_SETTLING_SECONDS.
 """
-
-_EFFECTS = Base.metadata.tables[f"{SCHEMA}.effects"]
-_COLUMNS = [_EFFECTS.c[name] for name in ("key", "kind", "case_id", "state", "request")]
-_LOCK_NUMBER = func.hashtextextended(bindparam("key", type_=Text()), 0)
-_LOCKED = select(func.pg_try_advisory_lock(_LOCK_NUMBER).label("ours")).cte("locked")
-_ADDED = (
-    insert(_EFFECTS)
-    .from_select(
-        [column.name for column in _COLUMNS],
-        select(*(bindparam(column.name, type_=column.type) for column in _COLUMNS)).where(
-            select(_LOCKED.c.ours).scalar_subquery()
-        ),
-    )
-    .on_conflict_do_nothing()
-    .returning(literal(1))
-    .cte("added")
-)
-_INTEND = Statement(select(_LOCKED.c.ours, exists(select(_ADDED)).label("new")))
-"""Take the effect's lock and write its row, if there is none: one round trip, committed by itself."""
-_LOCK = Statement(select(_LOCKED.c.ours, false().label("new")))
-_UNLOCK = Statement(select(func.pg_advisory_unlock(_LOCK_NUMBER)))
-_READ = Statement(select(*_EFFECTS.columns).where(_EFFECTS.c.key == bindparam("key")))
-_NOW = text("clock_timestamp()")
-_TIMES = Statement(
-    select(_EFFECTS.c.intended_at, func.clock_timestamp().label("now")).where(_EFFECTS.c.key == bindparam("key"))
-)
-_MARKED = (
-    update(_EFFECTS)
-    .where(_EFFECTS.c.key == bindparam("of"))
-    .values(state=bindparam("new_state"), result=bindparam("new_result"), settled_at=_NOW)
-)
-_MARK = Statement(_MARKED)
-_MARK_WITH_ENTRY = Statement(WRITE_ENTRY.add_cte(_MARKED.cte("marked")))
-"""The result and what follows from it in the case file: both or none, in one round trip."""
-_INTEND_AGAIN = Statement(
-    update(_EFFECTS)
-    .where(_EFFECTS.c.key == bindparam("of"))
-    .values(
-        state=EffectState.INTENDED,
-        request=bindparam("request"),
-        attempts=_EFFECTS.c.attempts + 1,
-        intended_at=_NOW,  # asking the provider may have taken a while
-        settled_at=None,
-    )
-)
 
 Result = TypeVar("Result")
 
@@ -132,7 +95,7 @@ class Journal:
         could need (SETTLING) and still does not know it. Our key at the provider is a second safeguard that
         nothing here relies on: it may have expired, another provider knows nothing of it, some have no keys.
         """
-        async with self._alone(_INTEND, _row_of(intent, EffectState.INTENDED)) as (connection, new):
+        async with self._alone(INTEND, _row_of(intent, EffectState.INTENDED)) as (connection, new):
             if not new:
                 effect = await _found(connection, intent.key)
                 known = await self._settled(connection, intent, effect)
@@ -147,7 +110,7 @@ class Journal:
         Changes nothing outside, and the intent's request does not matter. Idempotent. Raises EffectInProgress
         while a worker is at it, EffectStopped when it was stopped.
         """
-        async with self._alone(_LOCK, {"key": intent.key}) as (connection, _):
+        async with self._alone(LOCK, {"key": intent.key}) as (connection, _):
             effect = await _read(connection, intent.key)
             if effect is None:
                 return None
@@ -160,7 +123,7 @@ class Journal:
         while the provider may still execute a request whose worker was killed or lost its lock: nothing that
         was stopped may be executed afterwards.
         """
-        async with self._alone(_INTEND, _row_of(intent, EffectState.STOPPED)) as (connection, new):
+        async with self._alone(INTEND, _row_of(intent, EffectState.STOPPED)) as (connection, new):
             if new:
                 return None
             effect = await _found(connection, intent.key)
@@ -185,7 +148,7 @@ class Journal:
 
     async def _time_left(self, connection: Direct, key: str) -> timedelta:
         """How long the provider may still execute what it was asked for, by the database's clock."""
-        [times] = await connection.rows(_TIMES, {"key": key})
+        [times] = await connection.rows(TIMES, {"key": key})
         left: timedelta = times.intended_at + self._settling - times.now
         return left
 
@@ -204,7 +167,7 @@ class Journal:
                 yield connection, row.new
             finally:
                 try:
-                    await connection.rows(_UNLOCK, {"key": values["key"]})
+                    await connection.rows(UNLOCK, {"key": values["key"]})
                 except BaseException:
                     await connection.invalidate()  # the lock dies with the connection
                     raise
@@ -238,7 +201,7 @@ async def _found(connection: Direct, key: str) -> Effect:
 
 
 async def _read(connection: Direct, key: str) -> Effect | None:
-    found = await connection.rows(_READ, {"key": key})
+    found = await connection.rows(READ, {"key": key})
     return Effect(**found[0]._asdict()) if found else None
 
 
@@ -265,7 +228,7 @@ def _checked(known: Result, intent: Intent[Result], effect: Effect) -> Result:
 
 
 async def _intend_again(connection: Direct, intent: Intent[Any]) -> None:
-    await connection.rows(_INTEND_AGAIN, {"of": intent.key, "request": dict(intent.request)})
+    await connection.rows(INTEND_AGAIN, {"of": intent.key, "request": dict(intent.request)})
 
 
 async def _execute(connection: Direct, intent: Intent[Result]) -> Result:
@@ -302,6 +265,6 @@ async def _mark(
     EFFECTS.labels(intent.kind, state).inc()
     marked = {"of": intent.key, "new_state": state, "new_result": result}
     if entry is None:
-        await connection.rows(_MARK, marked)
+        await connection.rows(MARK, marked)
     else:
-        await connection.rows(_MARK_WITH_ENTRY, marked | entry.values())
+        await connection.rows(MARK_WITH_ENTRY, marked | entry.values())
