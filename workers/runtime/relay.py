@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import psycopg
 import structlog
-from sqlalchemy import BigInteger, all_, func, select, update
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import BigInteger, all_, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.db import DATABASE_AWAY, Database, PromptConnection
@@ -150,7 +150,7 @@ class Relay:
         query = (
             select(InboxRow)
             .where(InboxRow.published_at.is_(None), InboxRow.refused_at.is_(None))
-            .where(InboxRow.id != all_(array([*self._resting.keys() - due], type_=BigInteger)))
+            .where(InboxRow.id != all_(literal(list(self._resting.keys() - due), ARRAY(BigInteger))))
             .order_by(InboxRow.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
