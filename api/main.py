@@ -1,13 +1,13 @@
-"""The FastAPI application: routes, errors and surroundings put together."""
+"""The two FastAPI applications: routes, errors and surroundings put together."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import fastapi_offline
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -33,22 +33,16 @@ id used. What is answered with 2xx is stored; whether the engine is up does not 
 _HERE = Path(__file__).parent
 
 
-def create_app(assembled: Assembled, *, run_relay: bool = True) -> FastAPI:
-    """The application on these parts; its lifespan runs the relay unless told not to."""
+def create_app(assembled: Assembled) -> FastAPI:
+    """What shops, programs and people talk to."""
     app = FastAPI(
         title="orderops",
         version="1",
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(assembled, run_relay),
         redirect_slashes=False,
     )
-    app.state.assembled = assembled
-    app.state.relay = None
-    for error in (Problem, HTTPException, RequestValidationError):
-        app.add_exception_handler(error, answer_error)
-    app.add_middleware(Surroundings, answer_error=answer_error)
     documented = (
         webhooks.router,
         processes.router(assembled.processes),
@@ -57,13 +51,29 @@ def create_app(assembled: Assembled, *, run_relay: bool = True) -> FastAPI:
         cases.router,
         health.router,
     )
-    app.state.routers = (*documented, customers.router, records.router, site.router)
-    for router in app.state.routers:
-        app.include_router(router)
+    _furnish(app, assembled, (*documented, customers.router, site.router))
     _serve_files(app)
     payloads = [message.payload for process in assembled.processes for message in process.messages]
     add_schemas(app, [ProblemBody, ShopifyOrder, Claim, Completion, *payloads])
     return app
+
+
+def create_bridge(assembled: Assembled) -> FastAPI:
+    """What lies between engine and database: it takes in the engine's records, and its lifespan runs the relay."""
+    app = FastAPI(openapi_url=None, lifespan=_with_relay(assembled), redirect_slashes=False)
+    _furnish(app, assembled, (records.router, health.router))
+    return app
+
+
+def _furnish(app: FastAPI, assembled: Assembled, routers: Iterable[APIRouter]) -> None:
+    app.state.assembled = assembled
+    app.state.relay = None
+    app.state.routers = tuple(routers)
+    for error in (Problem, HTTPException, RequestValidationError):
+        app.add_exception_handler(error, answer_error)
+    app.add_middleware(Surroundings, answer_error=answer_error)
+    for router in app.state.routers:
+        app.include_router(router)
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
@@ -94,12 +104,9 @@ def _serve_files(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
 
 
-def _lifespan(assembled: Assembled, run_relay: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _with_relay(assembled: Assembled) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if not run_relay:
-            yield
-            return
         app.state.relay = asyncio.create_task(assembled.relay.run(), name="relay")
         yield
         app.state.relay.cancel()

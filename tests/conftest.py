@@ -80,15 +80,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 def engine(scratch: Path) -> Iterator[Stack | Containers]:
-    """A real broker with a controlled clock, and a PostgreSQL beside it; its records go to our api's port.
+    """A real broker with a controlled clock, and a PostgreSQL beside it; its records go to our bridge's port.
 
     Native, or in containers with ORDEROPS_ENGINE=containers.
     """
     base_port = free_base_port()
-    api_port = StackPorts(base_port, brokers=1).api
+    ports = StackPorts(base_port)
     if os.environ.get("ORDEROPS_ENGINE") == "containers":
         try:
-            with containers_stack(api_port, secrets.token_urlsafe()) as stack:
+            with containers_stack(ports, secrets.token_urlsafe()) as stack:
                 yield stack
         except UserError as error:
             pytest.exit(f"{error} {error.hint}", returncode=2)
@@ -100,7 +100,7 @@ def engine(scratch: Path) -> Iterator[Stack | Containers]:
         apps=False,
         controlled_clock=True,
         heap="768m",
-        records_url=f"http://127.0.0.1:{api_port}",
+        records_url=f"http://127.0.0.1:{ports.bridge}",
         records_bulk=10,
     )
     with running_stack(config) as native:

@@ -18,6 +18,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import HttpWaitStrategy, LogMessageWaitStrategy
 
 from workers.runtime.errors import UserError
+from workers.runtime.native.ports import StackPorts
 
 ROOT = Path(__file__).parents[1]
 COMPOSE, CONFIGURATION = ROOT / "docker-compose.yml", ROOT / "docker-camunda.yaml"
@@ -35,13 +36,13 @@ class Containers:
     rest_url: str
     management_url: str
     api_host: str
-    records_port: int
+    ports: StackPorts
     records_password: str
 
     @property
     def api_url(self) -> str:
-        """Where tests have to start our api: the engine sends its records there."""
-        return f"http://{self.api_host}:{self.records_port}"
+        """Where tests have to start our api."""
+        return f"http://{self.api_host}:{self.ports.api}"
 
     def environment(self) -> dict[str, str]:
         """The settings by which our programs find these parts."""
@@ -50,7 +51,9 @@ class Containers:
             "ORDEROPS_ZEEBE_GRPC": self.grpc_address,
             "ORDEROPS_ZEEBE_REST": self.rest_url,
             "ORDEROPS_API_HOST": self.api_host,
-            "ORDEROPS_API_PORT": str(self.records_port),
+            "ORDEROPS_API_PORT": str(self.ports.api),
+            "ORDEROPS_BRIDGE_HOST": self.api_host,
+            "ORDEROPS_BRIDGE_PORT": str(self.ports.bridge),
             "ORDEROPS_PUBLIC_URL": self.api_url,
             "ORDEROPS_LINK_SECRET": PASSWORD,
             "ORDEROPS_RECORDS_PASSWORD": self.records_password,
@@ -58,13 +61,13 @@ class Containers:
 
 
 @contextlib.contextmanager
-def containers_stack(records_port: int, records_password: str) -> Iterator[Containers]:
-    """Both containers for as long as the block lasts; the engine sends its records to this port of this machine.
+def containers_stack(ports: StackPorts, records_password: str) -> Iterator[Containers]:
+    """Both containers for as long as the block lasts; the engine sends its records to our bridge on this machine.
 
     Raises UserError when no Docker engine answers.
     """
     require_docker()
-    with _postgres() as postgres, _camunda(records_port, records_password) as camunda:
+    with _postgres() as postgres, _camunda(ports.bridge, records_password) as camunda:
         host = camunda.get_container_host_ip()
         database = f"{postgres.get_container_host_ip()}:{postgres.get_exposed_port(POSTGRES)}"
         yield Containers(
@@ -73,7 +76,7 @@ def containers_stack(records_port: int, records_password: str) -> Iterator[Conta
             rest_url=f"http://{host}:{camunda.get_exposed_port(REST)}",
             management_url=f"http://{host}:{camunda.get_exposed_port(MANAGEMENT)}",
             api_host=_reached_from_inside(),
-            records_port=records_port,
+            ports=ports,
             records_password=records_password,
         )
 

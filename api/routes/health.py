@@ -25,7 +25,7 @@ class Health(Answer):
 class Readiness(Health):
     """All is well, one by one."""
 
-    dependencies: dict[str, State] = Field(examples=[{"database": "ok", "engine": "ok", "relay": "ok"}])
+    dependencies: dict[str, State] = Field(examples=[{"database": "ok", "engine": "ok"}])
 
 
 @router.get("/livez", summary="Does it live?")
@@ -36,8 +36,8 @@ async def livez() -> Health:
 
 @router.get("/readyz", summary="Can it work?", responses=problems())
 async def readyz(request: Request) -> Readiness:
-    """200 when database and engine answer and the relay runs; else 503, its `dependencies` naming what is missing.
-    Webhooks are taken without the engine, too: they wait in the inbox."""
+    """200 when database and engine answer (in the bridge: and the relay runs); else 503, `dependencies` naming
+    what is missing. Webhooks are taken without the engine, too: they wait in the inbox."""
     assembled: Assembled = request.app.state.assembled
     dependencies = await states(assembled.checks)
     relay: asyncio.Task[None] | None = request.app.state.relay
@@ -54,4 +54,5 @@ async def metrics(request: Request, _caller: Caller) -> Response:
     """For Prometheus, with a token as its credentials: it tells how the business goes."""
     assembled: Assembled = request.app.state.assembled
     await assembled.books.look()
-    return Response(page(assembled.books, RelayLink(assembled.relay.link)), media_type=CONTENT_TYPE)
+    relay = [RelayLink(assembled.relay.link)] if request.app.state.relay is not None else []
+    return Response(page(assembled.books, *relay), media_type=CONTENT_TYPE)

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from pydantic import PostgresDsn, SecretStr
 from sqlalchemy import func, select
 
-from api.main import create_app
+from api.main import create_app, create_bridge
 from api.server import Server
 from tests.api.fake_engine import FakeEngine
 from workers.casefile.db import Database
@@ -87,7 +87,7 @@ def assembled(wired: Assembled, engine_seen: FakeEngine) -> Assembled:
 
 @pytest.fixture
 def app(assembled: Assembled) -> FastAPI:
-    return create_app(assembled, run_relay=False)
+    return create_app(assembled)
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:
@@ -98,6 +98,18 @@ def client_of(app: FastAPI) -> httpx.AsyncClient:
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+def bridge_app(assembled: Assembled) -> FastAPI:
+    return create_bridge(assembled)
+
+
+@pytest.fixture
+async def bridge(bridge_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """As the engine talks to it; no relay runs."""
+    async with client_of(bridge_app) as client:
         yield client
 
 

@@ -1,9 +1,10 @@
-"""A person's data in whatever is sent to the api gets into neither its logs nor its traces."""
+"""A person's data in whatever is sent to us gets into neither logs nor traces."""
 
 import asyncio
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,23 +33,37 @@ def collector() -> Iterator[Collector]:
         yield collector
 
 
-@pytest.fixture
-async def api(database_url: str, collector: Collector, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """The api as a program, its engine away; every word of it in the file `api.log`."""
-    port = free_base_port()
-    watched = {"ORDEROPS_LOG_FORMAT": "json", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
-    env = environment(database_url, port) | watched | {"ORDEROPS_SHOPIFY_SECRETS": SECRET}
-    with (tmp_path / "api.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            ORDEROPS, "api", env=env, stdout=subprocess.PIPE, stderr=log
-        )
+@asynccontextmanager
+async def program(who: str, env: dict[str, str], folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """A program of ours, its engine away; every word of it in the file `<who>.log`."""
+    with (folder / f"{who}.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(ORDEROPS, who, env=env, stdout=subprocess.PIPE, stderr=log)
         assert process.stdout
         await asyncio.wait_for(process.stdout.readline(), 60)
-        base_url = f"http://127.0.0.1:{port}"
+        base_url = f"http://127.0.0.1:{env[f'ORDEROPS_{who.upper()}_PORT']}"
         async with httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30) as client:
             yield client
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+@pytest.fixture
+def env(database_url: str, collector: Collector) -> dict[str, str]:
+    watched = {"ORDEROPS_LOG_FORMAT": "json", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    ports = {"ORDEROPS_BRIDGE_PORT": str(free_base_port())}
+    return environment(database_url, free_base_port()) | watched | ports | {"ORDEROPS_SHOPIFY_SECRETS": SECRET}
+
+
+@pytest.fixture
+async def api(env: dict[str, str], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with program("api", env, tmp_path) as client:
+        yield client
+
+
+@pytest.fixture
+async def bridge(env: dict[str, str], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with program("bridge", env, tmp_path) as client:
+        yield client
 
 
 async def webhooks(api: httpx.AsyncClient, canary: str) -> list[httpx.Response]:
@@ -88,11 +103,11 @@ async def calls(api: httpx.AsyncClient, canary: str) -> list[httpx.Response]:
     ]
 
 
-async def records(api: httpx.AsyncClient, canary: str) -> list[httpx.Response]:
+async def records(bridge: httpx.AsyncClient, canary: str) -> list[httpx.Response]:
     """The engine's records with something in them that nobody foresaw."""
     record = {"partitionId": 99, "position": canary, "recordType": canary, "value": {"email": canary}}
     lines = b"\n".join(orjson.dumps(each) for each in ({"index": {"_id": canary}}, record))
-    return [await api.post("/_bulk", content=lines, headers={"Content-Type": "application/json"}, auth=RECORDS)]
+    return [await bridge.post("/_bulk", content=lines, headers={"Content-Type": "application/json"}, auth=RECORDS)]
 
 
 async def pages(api: httpx.AsyncClient, canary: str, assembled: Assembled) -> None:
@@ -114,17 +129,22 @@ async def pages(api: httpx.AsyncClient, canary: str, assembled: Assembled) -> No
 
 
 async def test_no_canary_gets_into_logs_or_traces_and_no_value_into_a_problem(
-    api: httpx.AsyncClient, collector: Collector, assembled: Assembled, tmp_path: Path, full: bool
+    api: httpx.AsyncClient,
+    bridge: httpx.AsyncClient,
+    collector: Collector,
+    assembled: Assembled,
+    tmp_path: Path,
+    full: bool,
 ) -> None:
-    """Every way to say something to the api, with a person's data in it."""
+    """Every way to say something to api and bridge, with a person's data in it."""
     canaries = [CANARY.format(number) for number in range(1_000 if full else 16)]
     answers: list[httpx.Response] = []
     at_once = asyncio.Semaphore(4)
 
     async def say(canary: str) -> None:
         async with at_once:
-            for way in (webhooks, calls, records):
-                answers.extend(await way(api, canary))
+            for way, program in ((webhooks, api), (calls, api), (records, bridge)):
+                answers.extend(await way(program, canary))
             await pages(api, canary, assembled)
 
     await asyncio.gather(*(say(canary) for canary in canaries))
@@ -139,7 +159,7 @@ async def test_no_canary_gets_into_logs_or_traces_and_no_value_into_a_problem(
             break
         await asyncio.sleep(0.1)
     await asyncio.sleep(1.5)  # the last batch
-    logged = (tmp_path / "api.log").read_text()
+    logged = "".join((tmp_path / f"{who}.log").read_text() for who in ("api", "bridge"))
     traced = "\n".join(str(span) for _, span in collector.spans)
     assert logged.count("http.request") >= len(answers)
     assert traced.count("trace_id") >= len(answers)

@@ -47,14 +47,16 @@ async def run(env: dict[str, str], *arguments: str) -> tuple[int, str]:
     return process.returncode or 0, out.decode()
 
 
-async def test_api_says_where_it_listens_and_ends_at_sigterm(database_url: str) -> None:
+@pytest.mark.parametrize("who", ["api", "bridge"])
+async def test_it_says_where_it_listens_and_ends_at_sigterm(who: str, database_url: str) -> None:
     port = free_base_port()
+    env = environment(database_url, port) | {"ORDEROPS_BRIDGE_PORT": str(port)}
     process = await asyncio.create_subprocess_exec(
-        ORDEROPS, "api", env=environment(database_url, port), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ORDEROPS, who, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert process.stdout
     line = await asyncio.wait_for(process.stdout.readline(), 60)
-    assert line.decode().strip() == f"orderops api listens on http://127.0.0.1:{port}"
+    assert line.decode().strip() == f"orderops {who} listens on http://127.0.0.1:{port}"
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 20) == 0
 

@@ -146,10 +146,10 @@ async def test_readiness_names_what_is_missing(
     assert (await client.get("/livez")).status_code == 200
 
 
-async def test_a_relay_that_ended_makes_it_unready(app: FastAPI, client: httpx.AsyncClient) -> None:
-    app.state.relay = asyncio.create_task(asyncio.sleep(0))
-    await app.state.relay
-    assert (await client.get("/readyz")).json()["detail"] == "Not ready: relay."
+async def test_a_relay_that_ended_makes_the_bridge_unready(bridge_app: FastAPI, bridge: httpx.AsyncClient) -> None:
+    bridge_app.state.relay = asyncio.create_task(asyncio.sleep(0))
+    await bridge_app.state.relay
+    assert (await bridge.get("/readyz")).json()["detail"] == "Not ready: relay."
 
 
 async def test_every_answer_makes_browsers_careful(app: FastAPI) -> None:

@@ -42,11 +42,11 @@ def bulk(*records: dict[str, Any]) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
-async def test_records_become_tasks(client: httpx.AsyncClient) -> None:
+async def test_records_become_tasks(bridge: httpx.AsyncClient, client: httpx.AsyncClient) -> None:
     key = new_order_id()
     record = task_created(key)
     for _ in range(2):
-        answer = await client.post("/_bulk", content=bulk(record), headers=NDJSON, auth=ENGINE)
+        answer = await bridge.post("/_bulk", content=bulk(record), headers=NDJSON, auth=ENGINE)
         assert answer.status_code == 200
         assert answer.headers["x-elastic-product"] == "Elasticsearch"
         [item] = answer.json()["items"]
@@ -60,40 +60,40 @@ async def test_records_become_tasks(client: httpx.AsyncClient) -> None:
     "path",
     ["/_index_template/a_b", "/_component_template/zeebe-record", "/_ilm/policy/p", "/zeebe-record_*/_settings"],
 )
-async def test_setting_up_is_acknowledged(path: str, client: httpx.AsyncClient) -> None:
-    answer = await client.put(path, content=b"{}", auth=ENGINE)
+async def test_setting_up_is_acknowledged(path: str, bridge: httpx.AsyncClient) -> None:
+    answer = await bridge.put(path, content=b"{}", auth=ENGINE)
     assert answer.json() == {"acknowledged": True}
 
 
 @pytest.mark.parametrize(
     "auth", [None, ("zeebe", ""), ("zeebe", "nope"), ("root", "records-password"), ("z\u00e9", "")]
 )
-async def test_only_the_engine_may(auth: tuple[str, str] | None, client: httpx.AsyncClient) -> None:
+async def test_only_the_engine_may(auth: tuple[str, str] | None, bridge: httpx.AsyncClient) -> None:
     for method, path in [("POST", "/_bulk"), ("PUT", "/_index_template/x"), ("PUT", "/x/_settings")]:
         basic = auth and httpx.BasicAuth(*auth)
-        assert_problem(await client.request(method, path, auth=basic, headers=NDJSON), 401, "unauthorized")
+        assert_problem(await bridge.request(method, path, auth=basic, headers=NDJSON), 401, "unauthorized")
 
 
 async def test_database_away_makes_the_broker_keep_them(
-    app: FastAPI, assembled: Assembled, client: httpx.AsyncClient
+    bridge_app: FastAPI, assembled: Assembled, bridge: httpx.AsyncClient
 ) -> None:
     database = Database("postgresql+psycopg://postgres@127.0.0.1:1/postgres")
-    app.state.assembled = replace(assembled, projection=Projection(database, {}))
-    answer = await client.post("/_bulk", content=bulk(task_created(1)), headers=NDJSON, auth=ENGINE)
+    bridge_app.state.assembled = replace(assembled, projection=Projection(database, {}))
+    answer = await bridge.post("/_bulk", content=bulk(task_created(1)), headers=NDJSON, auth=ENGINE)
     assert_problem(answer, 503, "unavailable")
     await database.close()
 
 
-async def test_a_batch_may_be_larger_than_other_bodies(app: FastAPI, assembled: Assembled) -> None:
+async def test_a_batch_may_be_larger_than_other_bodies(bridge_app: FastAPI, assembled: Assembled) -> None:
     taken: list[int] = []
 
     class Counting:
         async def take_in(self, records: list[Any]) -> None:
             taken.append(len(records))
 
-    app.state.assembled = replace(assembled, projection=cast(Projection, Counting()))
+    bridge_app.state.assembled = replace(assembled, projection=cast(Projection, Counting()))
     padded = [task_created(number) | {"padding": "x" * 10_000} for number in range(300)]
-    transport = httpx.ASGITransport(app=app)
+    transport = httpx.ASGITransport(app=bridge_app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver", auth=ENGINE) as client:
         assert (await client.post("/_bulk", content=bulk(*padded), headers=NDJSON)).status_code == 200
     assert taken == [300]
@@ -109,6 +109,6 @@ async def test_a_batch_may_be_larger_than_other_bodies(app: FastAPI, assembled: 
         (b'{"index":{}}\n5\n', 422),
     ],
 )
-async def test_what_is_no_batch_is_refused(raw: bytes, status: int, client: httpx.AsyncClient) -> None:
-    answer = await client.post("/_bulk", content=raw, headers=NDJSON, auth=ENGINE)
+async def test_what_is_no_batch_is_refused(raw: bytes, status: int, bridge: httpx.AsyncClient) -> None:
+    answer = await bridge.post("/_bulk", content=raw, headers=NDJSON, auth=ENGINE)
     assert answer.status_code == status

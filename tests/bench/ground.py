@@ -13,7 +13,13 @@ from workers.runtime.native.stack import Stack, running_stack
 Say = Callable[[str], None]
 """Called with what happens now."""
 
-PROGRAMS = {"broker": "broker-1", "worker": "worker", "api": "api", "postgres": "postgres"}
+PROGRAMS = {
+    "broker": "broker-1",
+    "worker": "worker",
+    "api": "api",
+    "bridge": "bridge",
+    "postgres": "postgres",
+}
 """Programs of the stack, by what they are called in the figures."""
 
 

@@ -91,6 +91,7 @@ async def floor(engine88: Engine88, settings: Settings) -> AsyncIterator[Floor88
     stop = asyncio.Event()
     async with MockWorld(url) as world, bootstrap.assemble(settings) as app:
         server = uvicorn.Server(uvicorn.Config(create_app(app), port=settings.api_port, log_level="warning"))
+        relaying = asyncio.create_task(app.relay.run())
         jobs = [job for process in app.processes for job in process.jobs]
         await app.engine.deploy(resources())
         host = Host(jobs, GrpcJobGateway(app.engine.channel))
@@ -104,6 +105,7 @@ async def floor(engine88: Engine88, settings: Settings) -> AsyncIterator[Floor88
             yield Floor88(app, world, http, management_url="", host=host, engine88=engine88)
         stop.set()
         server.should_exit = True
+        relaying.cancel()
         await at_work
 
 

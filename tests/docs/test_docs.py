@@ -15,7 +15,7 @@ from pydantic import PostgresDsn, SecretStr
 from starlette.routing import Mount, Route
 
 from api.errors import PROBLEMS
-from api.main import create_app
+from api.main import create_app, create_bridge
 from workers.adapters.mock_behaviour import OPERATIONS, Kind
 from workers.runtime import commands, errors, links, metrics
 from workers.runtime.arguments import ORDER
@@ -175,8 +175,9 @@ class TestReference:
             assert made - targets == set(), f"{path.name} names make targets that do not exist"
 
     def test_every_route_is_explained_and_no_other(self, assembled: Assembled) -> None:
-        app = create_app(assembled, run_relay=False)
-        routes = [*app.router.routes, *(route for router in app.state.routers for route in router.routes)]
+        apps = create_app(assembled), create_bridge(assembled)
+        routers = [router for app in apps for router in (app.router, *app.state.routers)]
+        routes = [route for router in routers for route in router.routes]
         calls = {
             f"{method} {route.path}"
             for route in routes

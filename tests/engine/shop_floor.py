@@ -21,7 +21,7 @@ import orjson
 import uvicorn
 from sqlalchemy import select
 
-from api.main import create_app
+from api.main import create_app, create_bridge
 from workers.adapters.mock_behaviour import misbehave
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import EventRow, MailRow, MockWorld, PostingRow, SupplierOrderRow
@@ -234,20 +234,25 @@ class Floor:
 
 @asynccontextmanager
 async def opened(settings: Settings, api_url: str, management_url: str) -> AsyncIterator[Floor]:
-    """Migrate, serve api, relay and workers in this process, and deploy; all ends with the block."""
+    """Migrate, serve api, bridge and workers in this process, and deploy; all ends with the block."""
     url = str(settings.database_url)
     await asyncio.to_thread(migrate.upgrade, url)
     stop = asyncio.Event()
     async with MockWorld(url) as world, bootstrap.assemble(settings) as app:
-        server = uvicorn.Server(
-            uvicorn.Config(create_app(app), host=settings.api_host, port=settings.api_port, log_level="warning")
-        )
-        serving = asyncio.create_task(server.serve())
+        servers = [
+            uvicorn.Server(uvicorn.Config(program, host=host, port=port, log_level="warning"))
+            for program, host, port in (
+                (create_app(app), settings.api_host, settings.api_port),
+                (create_bridge(app), settings.bridge_host, settings.bridge_port),
+            )
+        ]
+        serving = asyncio.gather(*(server.serve() for server in servers))
         await deploy(app.engine, app.processes)
         host = Host([job for process in app.processes for job in process.jobs], GrpcJobGateway(app.engine.channel))
         working = asyncio.create_task(host.run(stop))
         async with httpx.AsyncClient(base_url=api_url) as http:
             yield Floor(app, world, http, management_url, host)
         stop.set()
-        server.should_exit = True
+        for server in servers:
+            server.should_exit = True
         await asyncio.gather(working, serving)

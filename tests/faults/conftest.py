@@ -22,7 +22,7 @@ def ports() -> StackPorts:
 
 @pytest.fixture(scope="package")
 async def broker(scratch: Path, ports: StackPorts) -> AsyncIterator[OwnBroker]:
-    records = Records(url=f"http://{HOST}:{ports.api}", password="records", bulk=100)
+    records = Records(url=f"http://{HOST}:{ports.bridge}", password="records", bulk=100)
     broker = OwnBroker(scratch / "own-broker", ports, records)
     try:
         await broker.start()
@@ -52,6 +52,7 @@ async def floor(broker: OwnBroker, own_database: str, ports: StackPorts) -> Asyn
             "zeebe_rest": broker.rest_url,
             "api_host": HOST,
             "api_port": ports.api,
+            "bridge_port": ports.bridge,
             "public_url": api_url,
             "link_secret": "links",
             "records_password": "records",

@@ -12,7 +12,7 @@ import orjson
 from pydantic import PostgresDsn, SecretStr
 from sqlalchemy import func, select
 
-from api.main import create_app
+from api.main import create_app, create_bridge
 from tests.api.conftest import BEARER, SECRET, TOKEN, client_of, new_order_id, order, sign
 from tests.api.fake_engine import FakeEngine
 from workers.adapters.mock_world import MockWorld
@@ -29,6 +29,7 @@ class Shop:
 
     app: Assembled
     http: httpx.AsyncClient
+    bridge: httpx.AsyncClient
     seconds: list[float] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
@@ -97,5 +98,5 @@ async def open_shop(url: str, world_url: str, pool: int = 20) -> AsyncIterator[S
     )
     async with MockWorld(world_url) as world, assemble(settings, mocked_outside(world)) as parts:
         app = replace(parts, engine=cast(Engine, FakeEngine()))
-        async with client_of(create_app(app, run_relay=False)) as http:
-            yield Shop(app, http)
+        async with client_of(create_app(app)) as http, client_of(create_bridge(app)) as bridge:
+            yield Shop(app, http, bridge)

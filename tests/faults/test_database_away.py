@@ -146,12 +146,12 @@ async def test_records_that_could_not_be_taken_in_are_sent_again(shop: Shop, pos
     batch = bulk(task_created(key))
     await until(partial(paid, shop))
     postgres.kill()
-    answer = await shop.ask("POST", "/_bulk", content=batch, headers=NDJSON, auth=ENGINE)
+    answer = await shop.bridge.post("/_bulk", content=batch, headers=NDJSON, auth=ENGINE)
     assert answer.status_code == 503
     await asyncio.to_thread(postgres.start)
 
     async def taken_in() -> bool:
-        return (await shop.ask("POST", "/_bulk", content=batch, headers=NDJSON, auth=ENGINE)).status_code == 200
+        return (await shop.bridge.post("/_bulk", content=batch, headers=NDJSON, auth=ENGINE)).status_code == 200
 
     await until(taken_in)
     assert await taken_in()

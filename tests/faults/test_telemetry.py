@@ -97,7 +97,7 @@ async def test_one_trace_leads_from_the_webhook_to_the_suppliers_call(watched: W
 
     await until(all_there, "the spans")
     spans = watched.collector.of_trace(TRACE)
-    assert {service for service, _ in spans} == {"orderops-api", "orderops-worker"}
+    assert {service for service, _ in spans} == {"orderops-api", "orderops-bridge", "orderops-worker"}
     by_id = {span.span_id: span for _, span in spans}
     [call] = [span for _, span in spans if span.name == "supplier_order call"]
     path = [call.name]
@@ -111,7 +111,7 @@ async def test_one_trace_leads_from_the_webhook_to_the_suppliers_call(watched: W
         "POST /webhooks/shopify/{topic}",
     ]
     assert call.parent_span_id.hex() == "00f067aa0ba902b7"
-    for component in ("api", "worker"):
+    for component in ("api", "bridge", "worker"):
         assert TRACE in (watched.stack.config.logs_dir / f"{component}.log").read_text(), component
 
 

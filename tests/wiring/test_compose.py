@@ -147,14 +147,13 @@ def test_the_example_holds_no_secret() -> None:
     assert [key for key, _ in values if re.search(r"PASSWORD|SECRET|TOKEN", key)] == []
 
 
-def test_the_engine_sends_the_api_what_it_takes_in_and_nothing_more(compose: Compose) -> None:
+def test_the_engine_sends_the_bridge_what_it_takes_in_and_nothing_more(compose: Compose) -> None:
     exporter = read_yaml("docker-camunda.yaml")["zeebe"]["broker"]["exporters"]["records"]
     index = exporter["args"]["index"]
     sent = {key for key, wanted in index.items() if wanted} - {"event"}
     assert sent == set(WANTED_RECORDS)
-    assert (
-        exporter["args"]["url"] == f"http://api:{compose['services']['api']['environment']['ORDEROPS_API_PORT']}"
-    )
+    port = compose["services"]["bridge"]["environment"]["ORDEROPS_BRIDGE_PORT"]
+    assert exporter["args"]["url"] == f"http://bridge:{port}"
 
 
 def test_camunda_is_given_every_variable_its_configuration_asks_for(compose: Compose) -> None:

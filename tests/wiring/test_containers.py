@@ -4,11 +4,12 @@ import pytest
 
 from tests.containers import _configuration, containers_stack, image_of
 from workers.runtime.errors import UserError
+from workers.runtime.native.ports import StackPorts
 
 
 def test_without_a_docker_engine_there_is_a_clear_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    with pytest.raises(UserError, match="none answers") as refused, containers_stack(8000, "records"):
+    with pytest.raises(UserError, match="none answers") as refused, containers_stack(StackPorts(8000), "records"):
         pass
     assert refused.value.hint is not None
     assert "ORDEROPS_ENGINE" in refused.value.hint

@@ -7,7 +7,7 @@ from workers.runtime.errors import UserError
 
 
 def listen(host: str, port: int, who: str) -> socket.socket:
-    """A socket that listens; UserError when the port is taken. `who` is the api or worker, as in its settings."""
+    """A socket that listens; UserError when the port is taken. `who` is api, bridge or worker, as in settings."""
     try:
         return socket.create_server((host, port), reuse_port=False, backlog=2048)
     except OSError as error:

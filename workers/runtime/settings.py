@@ -13,7 +13,7 @@ from workers.runtime.native.state import environment_of
 
 
 class Settings(BaseSettings):
-    """One value object for api, workers and commands; `orderops up` sets all of it for what it starts."""
+    """One value object for api, bridge, workers and commands; `orderops up` sets all of it for what it starts."""
 
     model_config = SettingsConfigDict(
         env_prefix="ORDEROPS_", frozen=True, extra="ignore", hide_input_in_errors=True
@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     """Interface the api listens on."""
     api_port: int = Field(8000, ge=1, le=65535)
     """Port the api listens on."""
+    bridge_host: str = "127.0.0.1"
+    """Interface the bridge listens on, for the engine's records."""
+    bridge_port: int = Field(8002, ge=1, le=65535)
+    """Port the bridge listens on."""
     public_url: str = "http://127.0.0.1:8000"
     """What customers' links begin with."""
     shopify_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()

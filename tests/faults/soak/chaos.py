@@ -8,7 +8,7 @@ from random import Random
 
 from workers.runtime.native.supervisor import Supervisor
 
-VICTIMS = ("worker", "api", "broker-1", "postgres")
+VICTIMS = ("worker", "api", "bridge", "broker-1", "postgres")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`orderops api`: the HTTP side, and the relay in the same process."""
+"""`orderops api` and `orderops bridge`: what listens to the world, and what listens to the engine."""
 
 import asyncio
 
@@ -14,25 +14,40 @@ from workers.runtime.tracing import tracing_for
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
     app.command("api")(api_command)
+    app.command("bridge")(bridge_command)
 
 
 def api_command() -> None:
     """Take webhooks, API calls and customers' answers until told to stop (Ctrl-C or SIGTERM)."""
     settings = load_settings()
+    _serve(settings, "api", settings.api_host, settings.api_port)
+
+
+def bridge_command() -> None:
+    """Hand to the engine what the api took, and take in its records, until told to stop (Ctrl-C or SIGTERM).
+
+    A process of its own: however much the engine has to tell, the api answers at once. Several share the work.
+    """
+    settings = load_settings()
+    _serve(settings, "bridge", settings.bridge_host, settings.bridge_port)
+
+
+def _serve(settings: Settings, who: str, host: str, port: int) -> None:
     logs.configure(settings.log_format)
-    with tracing_for("orderops-api", settings.collector):
-        uvloop.run(_serve(settings))
+    with tracing_for(f"orderops-{who}", settings.collector):
+        uvloop.run(_serving(settings, who, host, port))
 
 
-async def _serve(settings: Settings) -> None:
-    from api.main import create_app  # noqa: PLC0415  # the api is loaded by this command alone: others start faster
+async def _serving(settings: Settings, who: str, host: str, port: int) -> None:
+    from api import main  # noqa: PLC0415  # FastAPI is loaded by these commands alone: others start faster
     from api.server import Server  # noqa: PLC0415
 
     asyncio.get_running_loop().set_exception_handler(logs.of_the_loop)
-    address = f"http://{settings.api_host}:{settings.api_port}"
-    with listen(settings.api_host, settings.api_port, "api") as listening:
+    create = main.create_app if who == "api" else main.create_bridge
+    address = f"http://{host}:{port}"
+    with listen(host, port, who) as listening:
         async with assemble(settings) as assembled:
-            server = Server(create_app(assembled), lambda: Console().print(f"orderops api listens on {address}"))
+            server = Server(create(assembled), lambda: Console().print(f"orderops {who} listens on {address}"))
             await server.serve(sockets=[listening])

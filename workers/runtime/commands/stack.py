@@ -151,7 +151,7 @@ def _addresses(state: State, *, apps: bool) -> Table:
     table.add_column()
     table.add_column(overflow="fold")
     for name, url in state.urls.items():
-        if apps or name != "api":
+        if apps or name not in {"api", "bridge"}:
             table.add_row(name, url)
     return table
 

@@ -40,7 +40,7 @@ def default_cache() -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class StackConfig:
-    """One instance: engine and PostgreSQL, and with `apps` also our own api and workers."""
+    """One instance: engine and PostgreSQL, and with `apps` also our own api, bridge and workers."""
 
     instance: str = DEFAULT_INSTANCE
     home: Path = field(default_factory=default_home)
@@ -54,20 +54,20 @@ class StackConfig:
     heap: str | None = None
     """-Xmx of each broker; None is 1g, and 512m in a cluster."""
     apps: bool = True
-    """Migrate, deploy and start api and worker too."""
+    """Migrate, deploy and start api, bridge and worker too."""
     controlled_clock: bool = False
     """Lets POST /actuator/clock/add on the management port move the engine's time."""
     records_url: str | None = None
     """Where the engine sends its records (POST /_bulk); the exporter uses no more of it than host and port.
 
-    None is our api when there are apps, otherwise nowhere.
+    None is our bridge when there are apps, otherwise nowhere.
     """
     records_bulk: int = 200
     """Most records in one delivery."""
     java: str | None = field(default_factory=lambda: os.environ.get("ORDEROPS_JAVA"))
     """A Java to use instead of the one that came with us."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Further variables for api, worker, migrate and deploy."""
+    """Further variables for api, bridge, worker, migrate and deploy."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,29}", self.instance):

@@ -4,8 +4,9 @@
     base + 1   broker, command API      base + 4   broker, management (health, clock)
     base + 2   broker, internal API     base + 5   our api
                                         base + 6   our worker (health, metrics)
+                                        base + 7   our bridge (the engine's records; health, metrics)
 
-Broker 2 of a cluster has the same from base + 10, broker 3 from base + 20; api and worker are there once.
+Broker 2 of a cluster has the same from base + 10, broker 3 from base + 20; api, worker and bridge are there once.
 """
 
 import errno
@@ -88,12 +89,17 @@ class StackPorts:
         """Our worker: health and metrics."""
         return self.base + 6
 
+    @property
+    def bridge(self) -> int:
+        """Our bridge: where the engine sends its records."""
+        return self.base + 7
+
     def named(self, *, apps: bool = True) -> dict[int, str]:
         """Port to what needs it, in words."""
         named: dict[int, str] = {}
         for number in range(self.brokers):
             named |= self.broker(number).named("broker" if self.brokers == 1 else f"broker {number + 1}")
-        return named | ({self.api: "api", self.worker: "worker"} if apps else {})
+        return named | ({self.api: "api", self.worker: "worker", self.bridge: "bridge"} if apps else {})
 
 
 def is_free(port: int) -> bool:

@@ -1,8 +1,8 @@
 """A running stack: which programs it has, in which order they start, and where they are reached.
 
 PostgreSQL and the brokers start together, since the brokers need nothing; while they come up, the database is
-migrated and the api started (the engine sends it its records). With the brokers ready the workers start, and while
-they do, the models are deployed.
+migrated, and api and bridge are started (the engine sends the bridge its records). With the brokers ready the
+workers start, and while they do, the models are deployed.
 """
 
 import shutil
@@ -34,7 +34,7 @@ Report = Callable[[str], None]
 """Called with what happens now, in words for people."""
 
 YIELDING = ("nice", "-n", "5")
-"""Engine and workers let api and PostgreSQL go first: on a full machine, what arrives is still taken at once."""
+"""Engine, workers and bridge let api and PostgreSQL go first: on a full machine, what arrives is taken at once."""
 
 DATA_BYTES = 1_000_000_000
 """What must be free for an instance's data: below this the broker pauses by itself."""
@@ -61,6 +61,7 @@ class Stack:
         self.rest_url = f"http://{HOST}:{first.rest}"
         self.management_url = f"http://{HOST}:{first.management}"
         self.api_url = f"http://{HOST}:{self.ports.api}"
+        self.bridge_url = f"http://{HOST}:{self.ports.bridge}"
         self.worker_url = f"http://{HOST}:{self.ports.worker}"
         self.database_url = ""
         self._held = ExitStack()
@@ -81,7 +82,7 @@ class Stack:
         self._held.close()
 
     def pid(self, component: str) -> int:
-        """The process of “postgres”, “broker-1”, “api”, “worker”, for instance to kill it in a test."""
+        """The process of “postgres”, “broker-1”, “api”, “bridge”, “worker”, for instance to kill it in a test."""
         return self.supervisor.pid(component)
 
     def environment(self) -> dict[str, str]:
@@ -120,14 +121,16 @@ class Stack:
             report("Migrating the database")
             supervisor.run(self._app("migrate"))
             supervisor.start(self._api())
+            supervisor.start(self._bridge())
         report("Waiting for the engine")
         for broker in brokers:
             supervisor.wait_ready(broker.name)
         if self.config.apps:
-            report("Deploying processes, decisions and forms; starting api and workers")
+            report("Deploying processes, decisions and forms; starting the workers")
             supervisor.start(self._worker())
             supervisor.run(self._app("deploy"))
             supervisor.wait_ready("api")
+            supervisor.wait_ready("bridge")
             supervisor.wait_ready("worker")
 
     def _brokers(self, report: Report) -> list[Program]:
@@ -163,7 +166,7 @@ class Stack:
         )
 
     def _records(self) -> Records | None:
-        url = self.config.records_url or (self.api_url if self.config.apps else None)
+        url = self.config.records_url or (self.bridge_url if self.config.apps else None)
         if url is None:
             return None
         return Records(
@@ -203,14 +206,13 @@ class Stack:
         )
 
     def _api(self) -> Program:
-        return Program(
-            name="api",
-            command=[sys.executable, "-m", "workers.runtime.cli", "api"],
-            log=self._log("api"),
-            environment=self.environment(),
-            ready=lambda: answers(f"{self.api_url}/livez"),  # not /readyz, which also asks the engine
-            address=self.api_url,
-        )
+        alive = f"{self.api_url}/livez"  # not /readyz, which also asks the engine
+        return replace(self._app("api"), ready=lambda: answers(alive), address=self.api_url)
+
+    def _bridge(self) -> Program:
+        program, alive = self._app("bridge"), f"{self.bridge_url}/livez"
+        command = [*YIELDING, *program.command]
+        return replace(program, command=command, ready=lambda: answers(alive), address=self.bridge_url)
 
     def _log(self, component: str) -> Path:
         return self.config.logs_dir / f"{component}.log"
@@ -222,6 +224,7 @@ class Stack:
             "rest": self.rest_url,
             "management": self.management_url,
             "api": self.api_url,
+            "bridge": self.bridge_url,
         }
         self.supervisor.state.save(self.state_dir)
 

@@ -86,7 +86,7 @@ def instances(home: Path) -> Iterator[Path]:
 
 def environment(urls: Mapping[str, str]) -> dict[str, str]:
     """The settings by which our programs find an instance, without its secrets."""
-    api = urlsplit(urls["api"])
+    api, bridge = urlsplit(urls["api"]), urlsplit(urls["bridge"])
     return {
         "ORDEROPS_DATABASE_URL": urls["database"],
         "ORDEROPS_ZEEBE_GRPC": urls["grpc"],
@@ -94,6 +94,8 @@ def environment(urls: Mapping[str, str]) -> dict[str, str]:
         "ORDEROPS_ZEEBE_MANAGEMENT": urls["management"],
         "ORDEROPS_API_HOST": api.hostname or HOST,
         "ORDEROPS_API_PORT": str(api.port),
+        "ORDEROPS_BRIDGE_HOST": bridge.hostname or HOST,
+        "ORDEROPS_BRIDGE_PORT": str(bridge.port),
         "ORDEROPS_PUBLIC_URL": urls["api"],
     }
 
