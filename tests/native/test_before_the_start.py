@@ -26,7 +26,7 @@ class TestPorts:
         assert "--base-port" in str(refused.value.hint)
 
     def test_all_ports_of_a_cluster_differ(self) -> None:
-        assert len(StackPorts(26500, 3).named()) == 3 * 5 + 2
+        assert len(StackPorts(26500, 3).named()) == 3 * 5 + 3
 
 
 class TestJava:
