@@ -4,35 +4,28 @@ All of them are coroutines although they wait for nothing: FastAPI runs plain fu
 """
 
 import asyncio
-import hashlib
-import hmac
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Annotated, Any, TypeVar
+from collections.abc import Awaitable
+from typing import Annotated
 
+import structlog
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from api import csrf, form_body
 from api.errors import Problem, unavailable
-from workers.casefile import inbox
-from workers.casefile.db import Database
-from workers.casefile.inbox import Arrival, Receipt
+from api.identity import Recognised, recognise
+from api.people import Actor
+from api.rights import ROUTES, Right
+from api.store import Store
+from workers.casefile import people
 from workers.runtime.engine import Engine
 from workers.runtime.jobs import Message, Process
 from workers.runtime.links import Links
 from workers.runtime.settings import Settings
 
-Result = TypeVar("Result")
+log = structlog.get_logger(__name__)
 
-DATABASE_SECONDS = 0.8
-"""A caller who waits longer for a commit is told to try again; it may have happened, and is harmless twice.
-
-With the rest of a request this makes an answer within a second, whatever PostgreSQL does.
-"""
 ENGINE_SECONDS = 10.0
 """A caller who waits longer for the engine is told to try again."""
-
-_bearer = HTTPBearer(auto_error=False, description="One of the tokens in ORDEROPS_API_TOKENS.")
 
 
 async def settings(request: Request) -> Settings:
@@ -50,7 +43,7 @@ async def processes(request: Request) -> "Registry":
     return Registry(request.app.state.assembled.processes)
 
 
-async def store(request: Request) -> "Store":
+async def store(request: Request) -> Store:
     """The database."""
     return Store(request.app.state.assembled.database)
 
@@ -63,44 +56,6 @@ async def links(request: Request) -> Links:
 async def trace_id(request: Request) -> str:
     """The id under which this request is found in logs and in what it sets off."""
     return request.state.trace_id  # type: ignore[no-any-return]
-
-
-class Store:
-    """Transactions that answer in time: 503 when the database does not."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def run(self, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
-        """Do `work` in a transaction and commit it; it is rolled back when `work` raises.
-
-        It may be done again from the start, so it does nothing but what the transaction holds.
-        """
-        return await _in_time(self._database.run(work))
-
-    async def add(self, arrival: Arrival) -> Receipt | None:
-        """Store an arrival for the engine; None when it was known already. The quickest way for what is new."""
-        return await _in_time(inbox.add(self._database, arrival))
-
-
-async def _in_time(work: Coroutine[Any, Any, Result]) -> Result:
-    """Not asyncio.timeout: who is cancelled may still have something to clean up, and Python 3.11 may lose it."""
-    task = asyncio.create_task(work)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=DATABASE_SECONDS)
-    except asyncio.CancelledError:
-        task.cancel()
-        raise
-    if done:
-        return task.result()
-    task.cancel()
-    task.add_done_callback(_forget)
-    raise unavailable("The database does not answer at the moment; try again.")
-
-
-def _forget(task: "asyncio.Task[Any]") -> None:
-    if not task.cancelled():
-        task.exception()
 
 
 async def engine_in_time(call: Awaitable[None]) -> None:
@@ -141,26 +96,75 @@ class Registry:
         raise unavailable("No process takes this at the moment.")
 
 
-async def caller(
-    settings: Annotated[Settings, Depends(settings)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> str:
-    """Who calls, as a hash of the token; 401 without a valid one."""
-    token = credentials.credentials.encode() if credentials else b""
-    valid = [hmac.compare_digest(token, known.get_secret_value().encode()) for known in settings.api_tokens]
-    if not any(valid):
-        raise Problem(
-            "unauthorized",
-            "Send `Authorization: Bearer` and a valid token.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    return hashlib.sha256(token).hexdigest()
-
-
 SettingsOf = Annotated[Settings, Depends(settings)]
 EngineOf = Annotated[Engine, Depends(engine)]
 RegistryOf = Annotated[Registry, Depends(processes)]
 StoreOf = Annotated[Store, Depends(store)]
 LinksOf = Annotated[Links, Depends(links)]
 TraceId = Annotated[str, Depends(trace_id)]
-Caller = Annotated[str, Depends(caller)]
+
+
+async def admit(request: Request, settings: SettingsOf, store: StoreOf) -> None:
+    """Before every route: whoever may not is sent away, by the one table of api/rights.py.
+
+    401 for nobody, 403 for somebody without the right, and for what a person's browser sends without our page's
+    knowing. A route that the table does not know is for nobody.
+    """
+    right = ROUTES.get(f"{request.method} {request.scope['route'].path}")
+    if right is Right.OPEN:
+        return
+    found = await recognise(request, settings, store)
+    if found is None:
+        raise Problem(
+            "unauthorized",
+            "Log in, or send `Authorization: Bearer` and a valid token.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    request.state.recognised = found
+    if right is None or not right.held_by(found.actor):
+        await _keep_refusal(store, found.actor, right)
+        raise Problem("forbidden", "You may not do this.")
+    if found.cookie is not None and request.method not in csrf.SAFE_METHODS:
+        await csrf.check(request, settings, found.cookie)
+
+
+async def _keep_refusal(store: Store, actor: Actor, right: Right | None) -> None:
+    facts = {"right": right.name.lower() if right else None}
+    await store.run(lambda session: people.record(session, "forbidden", actor.id, **facts))
+    log.warning("access.forbidden", who=actor.id, **facts)
+
+
+async def acting(request: Request) -> Recognised:
+    """Who acts, on routes that are not open."""
+    return request.state.recognised  # type: ignore[no-any-return]  # `admit` has put it there
+
+
+async def actor(recognised: Annotated[Recognised, Depends(acting)]) -> Actor:
+    """The same without their cookie."""
+    return recognised.actor
+
+
+async def csrf_token(recognised: Annotated[Recognised, Depends(acting)]) -> str:
+    """What this person's forms carry."""
+    return recognised.csrf
+
+
+async def visiting(request: Request, settings: SettingsOf, store: StoreOf) -> Recognised | None:
+    """Who came to an open route, if they are known."""
+    return await recognise(request, settings, store)
+
+
+async def form(request: Request) -> dict[str, str]:
+    """The fields of a form that a person's browser sent; 415 for anything else."""
+    fields: dict[str, str] | None = getattr(request.state, "form", None)
+    if fields is None:
+        raise Problem("wrong-type", f"The content type must be {form_body.TYPE}.")
+    return fields
+
+
+Acting = Annotated[Actor, Depends(actor)]
+"""Who acts: a person or a program that has the route's right."""
+Csrf = Annotated[str, Depends(csrf_token)]
+"""For the hidden field `csrf` of a page's forms, or the header X-CSRF-Token of its scripts."""
+FormOf = Annotated[dict[str, str], Depends(form)]
+Visiting = Annotated[Recognised | None, Depends(visiting)]

@@ -38,6 +38,7 @@ PROBLEMS: dict[str, Kind] = {
     "wrong-type": Kind(415, "This content type or encoding is not accepted"),
     "invalid": Kind(422, "The content is not valid"),
     "key-reused": Kind(422, "This Idempotency-Key was used for another request"),
+    "too-many": Kind(429, "Too many attempts"),
     "internal": Kind(500, "Something went wrong on our side"),
     "unavailable": Kind(503, "Not available at the moment"),
 }

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import fastapi_offline
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,10 +16,25 @@ from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from api import pages
+from api.deps import admit
 from api.errors import Problem, as_problem, respond
+from api.logins import HASHING_AT_ONCE
 from api.middleware import Surroundings
 from api.openapi import add_schemas
-from api.routes import cases, customers, health, incidents, processes, records, site, tasks, webhooks
+from api.openid import OpenId
+from api.routes import (
+    cases,
+    customers,
+    health,
+    incidents,
+    login,
+    openid,
+    processes,
+    records,
+    site,
+    tasks,
+    webhooks,
+)
 from api.schemas.common import ProblemBody
 from api.schemas.shopify import ShopifyOrder
 from api.schemas.tasks import Claim, Completion
@@ -42,6 +57,7 @@ def create_app(assembled: Assembled) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(admit)],
     )
     documented = (
         webhooks.router,
@@ -51,7 +67,8 @@ def create_app(assembled: Assembled) -> FastAPI:
         cases.router,
         health.router,
     )
-    _furnish(app, assembled, (*documented, customers.router, site.router))
+    _furnish(app, assembled, (*documented, customers.router, login.router, openid.router, site.router))
+    app.state.openid = OpenId(assembled.settings) if assembled.settings.oidc_issuer else None
     _serve_files(app)
     payloads = [message.payload for process in assembled.processes for message in process.messages]
     add_schemas(app, [ProblemBody, ShopifyOrder, Claim, Completion, *payloads])
@@ -60,7 +77,12 @@ def create_app(assembled: Assembled) -> FastAPI:
 
 def create_bridge(assembled: Assembled) -> FastAPI:
     """What lies between engine and database: it takes in the engine's records, and its lifespan runs the relay."""
-    app = FastAPI(openapi_url=None, lifespan=_with_relay(assembled), redirect_slashes=False)
+    app = FastAPI(
+        openapi_url=None,
+        lifespan=_with_relay(assembled),
+        redirect_slashes=False,
+        dependencies=[Depends(admit)],
+    )
     _furnish(app, assembled, (records.router, health.router))
     return app
 
@@ -68,6 +90,7 @@ def create_bridge(assembled: Assembled) -> FastAPI:
 def _furnish(app: FastAPI, assembled: Assembled, routers: Iterable[APIRouter]) -> None:
     app.state.assembled = assembled
     app.state.relay = None
+    app.state.hashing = asyncio.Semaphore(HASHING_AT_ONCE)
     app.state.routers = tuple(routers)
     for error in (Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(error, answer_error)
@@ -77,12 +100,14 @@ def _furnish(app: FastAPI, assembled: Assembled, routers: Iterable[APIRouter]) -
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
-    """Whatever was raised, as a problem; as a page for customers."""
+    """Whatever was raised, as a problem; as a page for people."""
     problem = as_problem(error)
     if problem.name == "method-not-allowed":
         problem.headers["Allow"] = _allowed(request)
     if request.url.path.startswith("/c/"):
         return pages.of_problem(problem)
+    if pages.for_people(request.url.path):
+        return login.to_log_in(request) if problem.name == "unauthorized" else pages.of_mistake(problem)
     return respond(request.state.trace_id, request.url.path, problem)
 
 

@@ -7,6 +7,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from api.rights import ROUTES, Right
+
 _REF = "#/components/schemas/"
 
 
@@ -46,8 +48,9 @@ def example(schema: dict[str, Any], definitions: dict[str, Any] | None = None, n
 
 
 def add_schemas(app: FastAPI, models: Sequence[type[BaseModel]]) -> None:
-    """Put the models' schemas where the routes' references point."""
+    """Put the models' schemas where the routes' references point, and say which routes are not for everybody."""
     original: Callable[[], dict[str, Any]] = app.openapi
+    bearer = {"type": "http", "scheme": "bearer", "description": "A token of `orderops token create`."}
 
     def openapi() -> dict[str, Any]:
         schema = original()
@@ -56,6 +59,11 @@ def add_schemas(app: FastAPI, models: Sequence[type[BaseModel]]) -> None:
         known = schema.setdefault("components", {}).setdefault("schemas", {})
         for name, definition in found.get("$defs", {}).items():
             known.setdefault(name, definition)
+        schema["components"]["securitySchemes"] = {"bearer": bearer}
+        for path, item in schema["paths"].items():
+            for method, operation in item.items():
+                if ROUTES.get(f"{method.upper()} {path}") is not Right.OPEN:
+                    operation["security"] = [{"bearer": []}]
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way of extending it

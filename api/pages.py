@@ -1,4 +1,4 @@
-"""HTML for customers and visitors: templates with everything escaped, no scripts."""
+"""HTML for customers, visitors and our people: templates with everything escaped, no scripts."""
 
 import re
 from collections.abc import Mapping
@@ -44,6 +44,18 @@ def of_problem(problem: Problem) -> HTMLResponse:
     answer = message(
         titles.get(status, "That did not work"), texts.get(status, "Please go back and try again."), status
     )
+    answer.headers.update(problem.headers)
+    return answer
+
+
+def for_people(path: str) -> bool:
+    """Whether those who work here see a page at this address, and not a program its answer."""
+    return path.lstrip("/").partition("/")[0] in {"", "ui", "login", "logout"}
+
+
+def of_mistake(problem: Problem) -> HTMLResponse:
+    """A problem for somebody who works here."""
+    answer = message(problem.kind.title, problem.detail, problem.kind.status)
     answer.headers.update(problem.headers)
     return answer
 

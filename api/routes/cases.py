@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.deps import Caller, StoreOf
+from api.deps import StoreOf
 from api.errors import Problem
 from api.schemas.cases import CaseDetail, CaseInfo, CasePage, EffectInfo
 from api.schemas.common import TimelineInfo, problems
@@ -18,9 +18,8 @@ from workers.casefile.models import Case, Effect, Incident, Task
 router = APIRouter(tags=["Cases"])
 
 
-@router.get("/cases", summary="Cases by id", responses=problems("unauthorized", "invalid"))
+@router.get("/cases", summary="Cases by id", responses=problems("unauthorized", "forbidden", "invalid"))
 async def list_cases(
-    _caller: Caller,
     store: StoreOf,
     state: Annotated[Literal["open", "incident", "done", "terminated"] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -42,11 +41,10 @@ async def list_cases(
 @router.get(
     "/cases/{case_id}",
     summary="A case with its history",
-    responses=problems("unauthorized", "not-found", "invalid"),
+    responses=problems("unauthorized", "forbidden", "not-found", "invalid"),
 )
 async def show_case(
     case_id: Annotated[str, Path(max_length=200, description="The shop's order id.")],
-    _caller: Caller,
     store: StoreOf,
 ) -> CaseDetail:
     """What happened, what waits for somebody, what is stuck, and what was done in the outside world."""

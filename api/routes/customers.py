@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
@@ -12,10 +11,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse
 
-from api import body, pages
+from api import csrf, form_body, pages
 from api.arrivals import arrival_of
-from api.deps import LinksOf, Registry, RegistryOf, SettingsOf, Store, StoreOf, TraceId
+from api.deps import LinksOf, Registry, RegistryOf, SettingsOf, StoreOf, TraceId
 from api.errors import Problem
+from api.store import Store
 from workers.casefile import inbox, requests
 from workers.casefile.models import CustomerRequest
 from workers.casefile.requests import RequestKind, RequestState
@@ -24,7 +24,6 @@ from workers.runtime.links import BrokenLink, ExpiredLink, Link, Links
 
 router = APIRouter(include_in_schema=False)
 
-_FORM = frozenset({"application/x-www-form-urlencoded"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 CLOSED = {
@@ -115,14 +114,8 @@ async def _question(
 QuestionOf = Annotated[Question, Depends(_question)]
 
 
-async def same_site(request: Request, settings: SettingsOf) -> None:
-    """403 for a form sent from another site, as far as the browser says so."""
-    fetched_from = request.headers.get("sec-fetch-site", "same-origin")
-    origin = request.headers.get("origin")
-    own = {urlsplit(settings.public_url).netloc, request.headers.get("host")}
-    foreign = origin is not None and urlsplit(origin).netloc not in own
-    if foreign or fetched_from not in {"same-origin", "none"}:
-        raise Problem("forbidden", "The form was sent from another site.")
+async def _same_site(request: Request, settings: SettingsOf) -> None:
+    csrf.same_site(request, settings)
 
 
 @router.get("/c/{token}")
@@ -140,17 +133,18 @@ async def show(token: str, question: QuestionOf) -> HTMLResponse:
     return _choice_page(asked, "")
 
 
-@router.post("/c/{token}", dependencies=[Depends(same_site)])
+@router.post("/c/{token}", dependencies=[Depends(_same_site)])
 async def answer(token: str, question: QuestionOf) -> HTMLResponse:
     """Take the answer once: 409 when there is one, 410 when none is wanted any more, 422 to be asked again."""
-    raw = await body.read(question.request, types=_FORM, limit=64 * 1024)
+    raw, values = await form_body.read(question.request)
     try:
         asked, state = await question.load(token)
     except ExpiredLink:
         return _closed(RequestState.EXPIRED)
     if state is not RequestState.OPEN:
         return _closed(state, answered=409)
-    values = _parse(raw)
+    if values.keys() - {"choice", *(field.name for field in ADDRESS)}:
+        raise Problem("invalid", "The form has fields that are not ours.")
     if asked.kind == RequestKind.ADDRESS:
         return await _answer_address(question, asked, values, raw)
     return await _answer_choice(question, asked, values, raw)
@@ -181,18 +175,6 @@ async def _answer_choice(
     except ValidationError:
         return _choice_page(asked, "Please choose one of the two.")
     return _thanks(accepted, "Thank you. We do as you wish.")
-
-
-def _parse(raw: bytes) -> dict[str, str]:
-    """The form's fields; 422 for what no browser sends."""
-    try:
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=50)
-    except ValueError:
-        raise Problem("invalid", "The form is not encoded as it should be.") from None
-    values = dict(pairs)
-    if len(values) != len(pairs) or values.keys() - {"choice", *(field.name for field in ADDRESS)}:
-        raise Problem("invalid", "The form has fields that are not ours, or one of them twice.")
-    return values
 
 
 def _complaint(field: Field, value: str) -> str | None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.deps import Caller, EngineOf, StoreOf, engine_in_time
+from api.deps import EngineOf, StoreOf, engine_in_time
 from api.errors import Problem
 from api.schemas.common import MAX_KEY, KeyInPath, problems
 from api.schemas.incidents import IncidentInfo, IncidentRetried, Incidents, incident_info
@@ -15,9 +15,8 @@ from workers.casefile.models import Case, Incident
 router = APIRouter(tags=["Incidents"])
 
 
-@router.get("/incidents", summary="Incidents by key", responses=problems("unauthorized", "invalid"))
+@router.get("/incidents", summary="Incidents by key", responses=problems("unauthorized", "forbidden", "invalid"))
 async def list_incidents(
-    _caller: Caller,
     store: StoreOf,
     state: Annotated[Literal["open", "resolved", "all"], Query()] = "open",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -47,11 +46,9 @@ async def list_incidents(
     "/incidents/{key}/retry",
     status_code=202,
     summary="Try again where a case stands still",
-    responses=problems("unauthorized", "not-found", "conflict", "invalid"),
+    responses=problems("unauthorized", "forbidden", "not-found", "conflict", "invalid"),
 )
-async def retry_incident(
-    key: Annotated[int, KeyInPath], _caller: Caller, store: StoreOf, engine: EngineOf
-) -> IncidentRetried:
+async def retry_incident(key: Annotated[int, KeyInPath], store: StoreOf, engine: EngineOf) -> IncidentRetried:
     """Mend the cause first. A job gets new retries; what it did before is in the journal and is not done twice.
     409 when the incident is resolved already. When the attempt fails, there is a new incident."""
     incident = await store.run(lambda session: session.get(Incident, key))

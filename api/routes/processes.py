@@ -9,17 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import body
 from api.arrivals import arrival_of
-from api.deps import Caller, Registry, RegistryOf, Store, StoreOf, TraceId
+from api.deps import Acting, Registry, RegistryOf, StoreOf, TraceId
 from api.errors import Problem
 from api.idempotency import IdempotencyKey, Once
 from api.openapi import body_of
 from api.schemas.common import BODY_PROBLEMS, MAX_KEY, KeyInPath, problems
 from api.schemas.processes import Accepted, InboxEntry, InboxPage, MessageInfo, Processes, ProcessInfo
+from api.store import Store
 from workers.casefile import inbox
 from workers.casefile.models import InboxRow
 from workers.runtime.jobs import Message, Process
 
-_PROBLEMS = problems("unauthorized", "not-found", "idempotency-key", "in-flight", "key-reused", *BODY_PROBLEMS)
+_PROBLEMS = problems(
+    "unauthorized", "forbidden", "not-found", "idempotency-key", "in-flight", "key-reused", *BODY_PROBLEMS
+)
 
 ProcessId = Annotated[str, Path(description="Id of the process.", examples=["fulfillment"])]
 
@@ -58,13 +61,13 @@ class Sender:
 async def _sender(  # in the order in which a request is refused
     request: Request,
     response: Response,
-    caller: Caller,
+    actor: Acting,
     key: IdempotencyKey,
     store: StoreOf,
     registry: RegistryOf,
     trace_id: TraceId,
 ) -> Sender:
-    return Sender(request, response, caller, key, store, registry, trace_id)
+    return Sender(request, response, actor.id, key, store, registry, trace_id)
 
 
 SenderOf = Annotated[Sender, Depends(_sender)]
@@ -93,12 +96,12 @@ def router(processes: tuple[Process, ...]) -> APIRouter:
     routes.get(
         "/inbox",
         summary="Messages that the engine does not have",
-        responses=problems("unauthorized", "invalid"),
+        responses=problems("unauthorized", "forbidden", "invalid"),
     )(list_messages)
     routes.get(
         "/inbox/{message_id}",
         summary="What became of a message",
-        responses=problems("unauthorized", "not-found", "invalid"),
+        responses=problems("unauthorized", "forbidden", "not-found", "invalid"),
     )(show_message)
     return routes
 
@@ -133,7 +136,6 @@ async def send_message(
 
 
 async def list_messages(
-    _caller: Caller,
     store: StoreOf,
     state: Annotated[Literal["refused", "waiting"], Query()] = "refused",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -151,7 +153,7 @@ async def list_messages(
     return InboxPage(messages=found[:limit], next=found[limit - 1].id if more else None)
 
 
-async def show_message(message_id: Annotated[int, KeyInPath], _caller: Caller, store: StoreOf) -> InboxEntry:
+async def show_message(message_id: Annotated[int, KeyInPath], store: StoreOf) -> InboxEntry:
     """Whether the engine has it yet."""
     row = await store.run(lambda session: session.get(InboxRow, message_id))
     if row is None:

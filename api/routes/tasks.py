@@ -3,29 +3,29 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import body, forms
-from api.deps import Caller, EngineOf, Store, StoreOf, engine_in_time
+from api.deps import Acting, StoreOf
+from api.desk import DeskOf, find_task, tasks_with_cases
 from api.errors import Problem
 from api.openapi import body_of
+from api.people import Actor
 from api.schemas.common import BODY_PROBLEMS, MAX_KEY, KeyInPath, TimelineInfo, problems
 from api.schemas.tasks import Claim, Completion, RequestInfo, TaskChanged, TaskDetail, TaskInfo, Tasks, task_info
 from workers.casefile.cases import timeline_of
 from workers.casefile.models import Case, CustomerRequest, Task
 from workers.casefile.requests import state_of
-from workers.runtime.errors import EngineConflict, EngineNotFound
 
 router = APIRouter(tags=["Tasks"])
 
 TaskKey = Annotated[int, KeyInPath]
-_CHANGE = problems("unauthorized", "not-found", "conflict", *BODY_PROBLEMS)
+_CHANGE = problems("unauthorized", "forbidden", "not-found", "conflict", *BODY_PROBLEMS)
 
 
-@router.get("/tasks", summary="Tasks, oldest first", responses=problems("unauthorized", "invalid"))
+@router.get("/tasks", summary="Tasks, oldest first", responses=problems("unauthorized", "forbidden", "invalid"))
 async def list_tasks(
-    _caller: Caller,
     store: StoreOf,
     state: Annotated[Literal["open", "completed", "canceled"], Query()] = "open",
     group: Annotated[str | None, Query(max_length=200, description="A candidate group")] = None,
@@ -35,7 +35,7 @@ async def list_tasks(
     after: Annotated[int, Query(ge=0, le=MAX_KEY, description="`next` of the page before")] = 0,
 ) -> Tasks:
     """Filters narrow the list together."""
-    wanted = _tasks().where(Task.state == state, Task.key > after).order_by(Task.key).limit(limit + 1)
+    wanted = tasks_with_cases().where(Task.state == state, Task.key > after).order_by(Task.key).limit(limit + 1)
     if group is not None:
         wanted = wanted.where(Task.candidate_groups.contains([group]))
     if case is not None:
@@ -52,13 +52,15 @@ async def list_tasks(
 
 
 @router.get(
-    "/tasks/{key}", summary="A task with its form", responses=problems("unauthorized", "not-found", "invalid")
+    "/tasks/{key}",
+    summary="A task with its form",
+    responses=problems("unauthorized", "forbidden", "not-found", "invalid"),
 )
-async def show_task(key: TaskKey, _caller: Caller, store: StoreOf) -> TaskDetail:
+async def show_task(key: TaskKey, store: StoreOf) -> TaskDetail:
     """The form's schema, what was asked of the customer, to prefill it, and what happened in the case."""
 
     async def find(session: AsyncSession) -> TaskDetail:
-        task = await _find(session, key)
+        task = await find_task(session, key)
         return TaskDetail(
             **task.model_dump(),
             form=forms.form_of(task.process, task.element_id),
@@ -70,58 +72,40 @@ async def show_task(key: TaskKey, _caller: Caller, store: StoreOf) -> TaskDetail
 
 
 @router.post("/tasks/{key}/claim", summary="Take a task", responses=_CHANGE, openapi_extra=body_of([Claim]))
-async def claim_task(
-    request: Request, key: TaskKey, _caller: Caller, store: StoreOf, engine: EngineOf
-) -> TaskChanged:
-    """409 when somebody else has it. Claiming one's own task again is fine."""
+async def claim_task(request: Request, key: TaskKey, actor: Acting, desk: DeskOf) -> TaskChanged:
+    """409 when somebody else has it. Claiming one's own task again is fine. People claim for themselves."""
     _, value = await body.read_json(request)
-    assignee = body.fit(Claim, value).assignee
-    await _open(store, key)
-    try:
-        await engine_in_time(engine.assign_user_task(key, assignee))
-    except EngineNotFound:
-        raise _finished() from None
-    except EngineConflict:
-        if (await _open(store, key)).assignee != assignee:
-            raise Problem("conflict", "Somebody else has this task.") from None
+    await desk.claim(key, _assignee(actor, body.fit(Claim, value)))
     return TaskChanged(key=str(key), status="claimed")
 
 
 @router.post("/tasks/{key}/unclaim", summary="Put a task back", responses=_CHANGE)
-async def unclaim_task(key: TaskKey, _caller: Caller, store: StoreOf, engine: EngineOf) -> TaskChanged:
-    """Putting back a task that nobody has is fine."""
-    await _open(store, key)
-    try:
-        await engine_in_time(engine.unassign_user_task(key))
-    except EngineNotFound:
-        raise _finished() from None
+async def unclaim_task(key: TaskKey, desk: DeskOf) -> TaskChanged:
+    """Putting back a task that nobody has is fine. Only a lead or a program puts back what somebody else has."""
+    await desk.unclaim(key)
     return TaskChanged(key=str(key), status="unclaimed")
 
 
 @router.post(
     "/tasks/{key}/complete", summary="Complete a task", responses=_CHANGE, openapi_extra=body_of([Completion])
 )
-async def complete_task(
-    request: Request, key: TaskKey, _caller: Caller, store: StoreOf, engine: EngineOf
-) -> TaskChanged:
+async def complete_task(request: Request, key: TaskKey, desk: DeskOf) -> TaskChanged:
     """The answers are held against the form: only fields it has, required ones present, types, lengths. An
-    optional field that is left out stays as it was prefilled. 409 when the task is finished."""
+    optional field that is left out stays as it was prefilled. 409 when the task is finished or somebody else's."""
     _, value = await body.read_json(request)
-    variables = body.fit(Completion, value).variables
-    task = await _open(store, key)
-    answers = forms.check(forms.form_of(task.process, task.element_id), variables)
-    try:
-        await engine_in_time(engine.complete_user_task(key, answers))
-    except EngineNotFound:
-        raise _finished() from None
-    except EngineConflict:
-        sentence = "This task was completed meanwhile, by this request or another one: look at the task."
-        raise Problem("conflict", sentence) from None
+    await desk.complete(key, body.fit(Completion, value).variables)
     return TaskChanged(key=str(key), status="completed")
 
 
-def _tasks() -> Select[Task, str]:
-    return select(Task, Case.id).outerjoin(Case, Case.process_instance_key == Task.process_instance_key)
+def _assignee(actor: Actor, claim: Claim) -> str:
+    if actor.kind == "program":
+        if claim.assignee is None:
+            errors = [{"pointer": "#/assignee", "message": "Field required"}]
+            raise Problem("invalid", "A program says for whom it claims.", errors=errors)
+        return claim.assignee
+    if claim.assignee not in {None, actor.name}:
+        raise Problem("forbidden", "People claim for themselves.")
+    return actor.name
 
 
 async def _last_request(session: AsyncSession, case_id: str | None) -> RequestInfo | None:
@@ -131,22 +115,3 @@ async def _last_request(session: AsyncSession, case_id: str | None) -> RequestIn
         return None
     request, now = row
     return RequestInfo(id=request.id, kind=request.kind, state=state_of(request, now), facts=request.facts)
-
-
-async def _find(session: AsyncSession, key: int) -> TaskInfo:
-    row = (await session.execute(_tasks().where(Task.key == key))).one_or_none()
-    if row is None:
-        raise Problem("not-found", "There is no task of this key.")
-    return task_info(*row)
-
-
-async def _open(store: Store, key: int) -> TaskInfo:
-    """The task, or a problem when there is none or it is finished as far as we have heard."""
-    task = await store.run(lambda session: _find(session, key))
-    if task.state != "open":
-        raise _finished()
-    return task
-
-
-def _finished() -> Problem:
-    return Problem("conflict", "This task is finished.")

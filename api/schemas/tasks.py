@@ -55,11 +55,11 @@ class TaskDetail(TaskInfo):
 
 
 class Claim(Asked):
-    """Who takes the task."""
+    """Who takes the task: people themselves, so that they may leave it out; programs name somebody."""
 
     assignee: Annotated[
-        str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", examples=["agent-1"])
-    ]
+        str | None, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", examples=["agent-1"])
+    ] = None
 
 
 class Completion(Asked):

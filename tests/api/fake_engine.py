@@ -14,6 +14,7 @@ class FakeEngine:
     """User tasks as the engine has them: `open_tasks` maps a key to its assignee."""
 
     open_tasks: dict[int, str | None] = field(default_factory=dict)
+    assigned: list[tuple[int, str]] = field(default_factory=list)
     completed: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     resolved: list[tuple[int, int | None]] = field(default_factory=list)
     published: list[tuple[str, str, str, dict[str, Any]]] = field(default_factory=list)
@@ -35,9 +36,10 @@ class FakeEngine:
 
     async def assign_user_task(self, key: int, assignee: str, *, allow_override: bool = False) -> None:
         self._answer(key)
-        if self.open_tasks[key] is not None and not allow_override:
+        if self.open_tasks[key] not in {None, assignee} and not allow_override:
             raise EngineConflict("assigned already")
         self.open_tasks[key] = assignee
+        self.assigned.append((key, assignee))
 
     async def unassign_user_task(self, key: int) -> None:
         self._answer(key)

@@ -1,7 +1,7 @@
 """The connection to PostgreSQL, and how long anybody waits for it.
 
     seconds  who gives up, and on what
-    0.8      a caller of the api, on a whole transaction (api/deps.py): answered 503
+    0.8      a caller of the api, on a whole transaction (api/store.py): answered 503
     2        a connection that is not made
     5        a wait for a free connection of the pool
     10       PostgreSQL itself, on a statement, waiting for locks included

@@ -3,8 +3,9 @@
 import os
 from functools import cache
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, PostgresDsn, SecretStr, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, PostgresDsn, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from workers.runtime.errors import UserError
@@ -42,7 +43,21 @@ class Settings(BaseSettings):
     shopify_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Webhook secrets, newest first, comma separated; two are valid during a rotation."""
     api_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    """Bearer tokens of API callers, comma separated."""
+    """Bearer tokens of programs that may do everything, comma separated; `orderops token` makes lesser ones."""
+    session_idle_minutes: int = Field(60, ge=1, le=1440)
+    """A log-in ends when nothing was asked for this long."""
+    session_hours: int = Field(12, ge=1, le=168)
+    """A log-in ends after this, whatever happens."""
+    oidc_issuer: str | None = None
+    """OpenID provider by which people may log in; without one, with a password only."""
+    oidc_client_id: str = Field("", validate_default=True)
+    """What the provider calls us."""
+    oidc_client_secret: SecretStr = Field(SecretStr(""), validate_default=True)
+    """By which the provider knows us."""
+    oidc_roles_claim: str = "roles"
+    """Where the provider says what somebody is; dots lead into nested claims."""
+    oidc_roles: Annotated[tuple[str, ...], NoDecode] = ()
+    """Our roles by the provider's words for them, as theirs=ours, comma separated."""
     link_secret: SecretStr
     """Signs the links in customers' mails."""
     records_user: str = "zeebe"
@@ -60,11 +75,29 @@ class Settings(BaseSettings):
     log_format: str = Field("console", pattern="^(console|json)$")
     """console for people, json for machines."""
 
-    @field_validator("shopify_secrets", "api_tokens", mode="before")
+    @field_validator("shopify_secrets", "api_tokens", "oidc_roles", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _trusted(cls, value: str | None) -> str | None:
+        """What says who somebody is has to be reached in a way that nobody else can answer."""
+        parts = urlsplit(value or "https://none")
+        if parts.scheme != "https" and not (
+            parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
+        ):
+            raise ValueError("must begin with https")
+        return value or None
+
+    @field_validator("oidc_client_id", "oidc_client_secret")
+    @classmethod
+    def _complete(cls, value: str | SecretStr, info: ValidationInfo) -> str | SecretStr:
+        if info.data.get("oidc_issuer") and not (value if isinstance(value, str) else value.get_secret_value()):
+            raise ValueError("is needed with an issuer")
         return value
 
     @property

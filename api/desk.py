@@ -1,0 +1,130 @@
+"""Working on tasks, whoever does it: claiming, putting back, completing. The engine decides, our tables show."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import structlog
+from fastapi import Depends
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api import forms
+from api.deps import Acting, EngineOf, StoreOf, engine_in_time
+from api.errors import Problem
+from api.people import Actor, Role
+from api.schemas.tasks import TaskInfo, task_info
+from api.store import Store
+from workers.casefile.cases import WRITE_ENTRY, Entry
+from workers.casefile.models import Case, Task
+from workers.runtime.apiclient import title
+from workers.runtime.engine import Engine
+from workers.runtime.errors import EngineConflict, EngineNotFound
+
+log = structlog.get_logger(__name__)
+
+
+class Desk:
+    """What one actor does with tasks. People do those of their groups, and act for themselves; a program acts for
+    whom it names, and what it completes need not be claimed."""
+
+    def __init__(self, actor: Actor, store: Store, engine: Engine) -> None:
+        self._actor, self._store, self._engine = actor, store, engine
+
+    async def claim(self, key: int, assignee: str) -> None:
+        """409 when somebody else has it. Claiming again what one has is fine."""
+        await self._of_ours(key)
+        try:
+            await engine_in_time(self._engine.assign_user_task(key, assignee))
+        except EngineNotFound:
+            raise _finished() from None
+        except EngineConflict:
+            if (await self._open(key)).assignee != assignee:
+                raise _somebody_elses() from None
+
+    async def unclaim(self, key: int) -> None:
+        """Putting back what nobody has is fine. A lead puts back what others have, too."""
+        task = await self._of_ours(key)
+        if self._actor.kind == "person":
+            if task.assignee is None:
+                return
+            if task.assignee != self._actor.name and Role.LEAD not in self._actor.roles:
+                raise _somebody_elses()
+        try:
+            await engine_in_time(self._engine.unassign_user_task(key))
+        except EngineNotFound:
+            raise _finished() from None
+
+    async def complete(self, key: int, variables: Mapping[str, Any]) -> None:
+        """The answers are held against the form; 409 when it is finished, or somebody else's. What nobody has
+        becomes theirs first, so that it is known who did it."""
+        task = await self._of_ours(key)
+        answers = forms.check(forms.form_of(task.process, task.element_id), variables)
+        if self._actor.kind == "person":
+            if task.assignee not in {None, self._actor.name}:
+                raise _somebody_elses()
+            if task.assignee is None:
+                await self.claim(key, self._actor.name)
+        try:
+            await engine_in_time(self._engine.complete_user_task(key, answers))
+        except EngineNotFound:
+            raise _finished() from None
+        except EngineConflict:
+            sentence = "This task was completed meanwhile, by this request or another one: look at the task."
+            raise Problem("conflict", sentence) from None
+
+    async def _of_ours(self, key: int) -> TaskInfo:
+        """An open task that is for the actor; else 403, and the case's timeline has it."""
+        task = await self._open(key)
+        if not self._actor.may_do(task.candidate_groups):
+            await self._keep_refusal(task)
+            groups = " or ".join(task.candidate_groups)
+            raise Problem("forbidden", f"This task is for {groups}.")
+        return task
+
+    async def _open(self, key: int) -> TaskInfo:
+        """404 when there is none, 409 when it is finished as far as we have heard."""
+        task = await self._store.run(lambda session: find_task(session, key))
+        if task.state != "open":
+            raise _finished()
+        return task
+
+    async def _keep_refusal(self, task: TaskInfo) -> None:
+        log.warning("task.refused", who=self._actor.id, task_key=task.key)
+        if task.case_id is None:
+            return
+        entry = Entry(
+            case_id=task.case_id,
+            key=f"task-{task.key}-refused-{self._actor.name}",
+            kind="task_refused",
+            sentence=f"{self._actor.display_name} may not do “{title(task.element_id)}”",
+            facts={"task_key": task.key, "groups": task.candidate_groups, "actor": self._actor.name},
+        )
+        await self._store.run(lambda session: session.execute(WRITE_ENTRY, entry.values()))
+
+
+async def _desk(actor: Acting, store: StoreOf, engine: EngineOf) -> Desk:
+    return Desk(actor, store, engine)
+
+
+DeskOf = Annotated[Desk, Depends(_desk)]
+
+
+def tasks_with_cases() -> Select[Task, str]:
+    """Tasks, and the case that each is part of."""
+    return select(Task, Case.id).outerjoin(Case, Case.process_instance_key == Task.process_instance_key)
+
+
+async def find_task(session: AsyncSession, key: int) -> TaskInfo:
+    """The task as it is shown; 404 when there is none."""
+    row = (await session.execute(tasks_with_cases().where(Task.key == key))).one_or_none()
+    if row is None:
+        raise Problem("not-found", "There is no task of this key.")
+    return task_info(*row)
+
+
+def _finished() -> Problem:
+    return Problem("conflict", "This task is finished.")
+
+
+def _somebody_elses() -> Problem:
+    return Problem("conflict", "Somebody else has this task.")
