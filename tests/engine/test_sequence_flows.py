@@ -1,21 +1,25 @@
 """Every sequence flow of every diagram was taken by some engine test: computed from the engine's own records."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tests.conftest import FLOWS_TAKEN
+from tests.engine.coverage_page import Coverage, page
 from tests.engine.shop_floor import Floor
 from workers.casefile.models import ElementEvent
 from workers.runtime.model import Diagram, read_diagram
 from workers.runtime.resources import models_dir
 
-pytestmark = pytest.mark.engine
-REPORT = Path("build/reports/coverage.json")
+REPORTS = Path("build/reports")
+PICTURES = Path(__file__).parents[2] / "docs" / "processes"
 
 
+@pytest.mark.engine
 async def test_every_sequence_flow_was_taken_by_some_engine_test(
     floor: Floor, request: pytest.FixtureRequest
 ) -> None:
@@ -23,27 +27,46 @@ async def test_every_sequence_flow_was_taken_by_some_engine_test(
     config = request.config
     if config.option.keyword or config.option.lf or any("::" in argument for argument in config.args):
         pytest.skip("coverage of sequence flows needs all engine tests; only some were chosen")
-    diagrams = [read_diagram(path) for path in sorted(models_dir().glob("*.bpmn"))]
-    taken = {diagram.process_id: await _taken(floor, diagram) for diagram in diagrams}
-    request.config.stash[FLOWS_TAKEN] = [
-        f"{diagram.process_id}: {len(taken[diagram.process_id])} of {len(diagram.flows)} sequence flows taken"
-        for diagram in diagrams
+    coverages = [await _coverage(floor, read_diagram(path)) for path in sorted(models_dir().glob("*.bpmn"))]
+    figures = {each.process: each.figures for each in coverages}
+    config.stash[FLOWS_TAKEN] = [
+        *(f"{name}: {each['covered']} of {each['total']} sequence flows taken" for name, each in figures.items()),
+        f"drawn in {_write(coverages)}",
     ]
-    _write({d.process_id: {"covered": len(taken[d.process_id]), "total": len(d.flows)} for d in diagrams})
-    missing = {d.process_id: sorted(d.flows - taken[d.process_id]) for d in diagrams}
+    missing = {each.process: each.missing for each in coverages}
     assert not any(missing.values()), f"never taken: {missing}"
 
 
-def _write(figures: dict[str, dict[str, int]]) -> None:
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+def _write(coverages: Sequence[Coverage]) -> Path:
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    figures = {each.process: each.figures for each in coverages}
+    (REPORTS / "coverage.json").write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+    picture = REPORTS / "coverage.html"
+    picture.write_text(page(coverages), encoding="utf-8")
+    return picture
 
 
-async def _taken(floor: Floor, diagram: Diagram) -> set[str]:
+async def _coverage(floor: Floor, diagram: Diagram) -> Coverage:
     query = (
-        select(ElementEvent.element_id)
-        .distinct()
+        select(ElementEvent.element_id, func.count())
         .where(ElementEvent.process == diagram.process_id, ElementEvent.intent == "SEQUENCE_FLOW_TAKEN")
+        .group_by(ElementEvent.element_id)
     )
     async with floor.app.database.sessions() as session:
-        return set((await session.scalars(query)).all()) & diagram.flows
+        taken = Counter(dict(row.tuple() for row in await session.execute(query)))
+    counts = {flow: taken[flow] for flow in diagram.flows}
+    return Coverage(diagram.process_id, (PICTURES / f"{diagram.process_id}.svg").read_bytes(), counts)
+
+
+def test_the_picture_shows_which_flows_were_taken_and_how_often() -> None:
+    """The page is drawn whether or not everything was taken; here one flow was not."""
+    diagram = read_diagram(models_dir() / "fulfillment.bpmn")
+    counts = dict.fromkeys(diagram.flows, 3) | {"Flow_Wait": 0}
+    coverage = Coverage("fulfillment", (PICTURES / "fulfillment.svg").read_bytes(), counts)
+    text = page([coverage])
+    assert coverage.figures == {"covered": len(counts) - 1, "total": len(counts)}
+    assert text.count('djs-connection taken"') == len(counts) - 1
+    assert text.count('djs-connection missed"') == 1
+    assert "Never taken: Flow_Wait." in text
+    assert "Flow_OrderPaid: taken 3 times" in text
+    assert "http" not in text.replace("http://www.w3.org/", ""), "the page loads something"

@@ -111,17 +111,17 @@ BROKEN = {
     "no message start": (
         'messageRef="Msg_OrderPaid"',
         "",
-        "no start event has message order_paid; once deployed, nothing would start any more.",
+        "no start event has message order_paid, so nothing would start any more;",
     ),
     "a start message of another name": (
         'name="order_paid"',
         'name="order_payed"',
-        "Event_OrderPaid waits for message order_payed, undeclared.",
+        "Event_OrderPaid waits for message order_payed, undeclared;",
     ),
     "a job type that no worker has": (
         'type="fulfillment.get_order"',
         'type="fulfillment.fetch_order"',
-        "Task_GetOrder has job type fulfillment.fetch_order, which no handler does.",
+        "Task_GetOrder has job type fulfillment.fetch_order, which no handler does;",
     ),
 }
 

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
 import orjson
 from lxml import etree
+
+from workers.runtime.feel import names
+from workers.runtime.formfields import Content, content
+from workers.runtime.tables import Input, Rule, Table
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 DMN = "https://www.omg.org/spec/DMN/20191111/MODEL/"
@@ -91,7 +96,15 @@ class DecisionFile:
     path: Path
     platform: Platform
     decisions: tuple[str, ...]
+    tables: tuple[Table, ...]
+    expressions: tuple[str, ...]
+    """All FEEL in it."""
     undrawn: tuple[str, ...]
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """Variables that any of its expressions names."""
+        return frozenset().union(*map(names, self.expressions))
 
 
 @dataclass(frozen=True)
@@ -101,11 +114,12 @@ class FormFile:
     path: Path
     platform: Platform
     id: str
+    content: Content
 
 
 def read_diagram(path: Path) -> Diagram:
     """Read a BPMN file with one process; raises UnreadableModelError."""
-    root = _parse(path)
+    root = root_of(path)
     processes = root.findall(f"{{{BPMN}}}process")
     if len(processes) != 1:
         raise UnreadableModelError(f"{path.name} has {len(processes)} processes, expected one")
@@ -130,11 +144,18 @@ def read_diagram(path: Path) -> Diagram:
 
 def read_decisions(path: Path) -> DecisionFile:
     """Read a DMN file; raises UnreadableModelError."""
-    root = _parse(path)
+    root = root_of(path)
     decisions = tuple(_id(decision) for decision in root.findall(f"{{{DMN}}}decision"))
     drawn = {shape.get("dmnElementRef") for shape in _all(root, "dmndi:DMNShape")}
     undrawn = tuple(decision for decision in decisions if decision not in drawn)
-    return DecisionFile(path, _platform(root), decisions, undrawn)
+    return DecisionFile(
+        path=path,
+        platform=_platform(root),
+        decisions=decisions,
+        tables=read_tables(root),
+        expressions=tuple(text.text or "" for text in _all(root, "dmn:text")),
+        undrawn=undrawn,
+    )
 
 
 def read_form(path: Path) -> FormFile:
@@ -142,15 +163,32 @@ def read_form(path: Path) -> FormFile:
     try:
         form = orjson.loads(path.read_bytes())
         platform = Platform(form.get("executionPlatform", ""), form.get("executionPlatformVersion", ""))
-        return FormFile(path, platform, form.get("id", ""))
+        return FormFile(path, platform, form.get("id", ""), content(form))
     except (orjson.JSONDecodeError, AttributeError) as error:
         raise UnreadableModelError(f"{path.name} is not a form: {error}") from None
 
 
-def _parse(path: Path) -> Element:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
+def read_tables(root: Element) -> tuple[Table, ...]:
+    """Every decision table of a DMN file."""
+    return tuple(_table(table) for table in _all(root, "dmn:decision/dmn:decisionTable"))
+
+
+def start_messages(text: bytes) -> frozenset[str]:
+    """Messages that start the process of a BPMN text."""
+    root = parse(text)
+    processes = root.findall(f"{{{BPMN}}}process")
+    return frozenset(catch.message for each in processes for catch in _catches(root, each) if catch.starts)
+
+
+def parse(text: bytes) -> Element:
+    """The root element of a BPMN or DMN text. Comments are left out, and nothing is fetched."""
+    return etree.fromstring(text, etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True))
+
+
+def root_of(path: Path) -> Element:
+    """The root element of a file; raises UnreadableModelError."""
     try:
-        return etree.fromstring(path.read_bytes(), parser)
+        return parse(path.read_bytes())
     except etree.XMLSyntaxError as error:
         raise UnreadableModelError(f"{path.name} is not XML: {error}") from None
 
@@ -218,6 +256,36 @@ def _correlation(message: Element) -> str:
 def _references(process: Element, extension: str, attribute: str) -> Iterator[Reference]:
     for each in _all(process, f"zeebe:{extension}"):
         yield Reference(_id(_owner(each)), each.get(attribute, ""), each.get("bindingType", "latest"))
+
+
+def _table(table: Element) -> Table:
+    outputs = table.findall("dmn:output", NAMES)
+    return Table(
+        decision=_id(next(table.iterancestors())),
+        hit_policy=table.get("hitPolicy", "UNIQUE"),
+        inputs=tuple(_input(each) for each in table.findall("dmn:input", NAMES)),
+        outputs=tuple(each.get("label", "") or each.get("name", "") for each in outputs),
+        has_default=all(each.find("dmn:defaultOutputEntry", NAMES) is not None for each in outputs),
+        rules=tuple(_rule(each) for each in table.findall("dmn:rule", NAMES)),
+    )
+
+
+def _input(column: Element) -> Input:
+    expression = column.find("dmn:inputExpression", NAMES)
+    kind = "" if expression is None else expression.get("typeRef", "")
+    return Input(_text(column, "inputExpression/dmn:text"), kind, column.get("label", ""))
+
+
+def _rule(rule: Element) -> Rule:
+    cells, outputs = (
+        tuple(_text(each, "text") for each in rule.findall(f"dmn:{kind}", NAMES))
+        for kind in ("inputEntry", "outputEntry")
+    )
+    return Rule(_id(rule), cells, outputs, _text(rule, "description"))
+
+
+def _text(element: Element, path: str) -> str:
+    return (element.findtext(f"dmn:{path}", "", NAMES) or "").strip()
 
 
 def _undrawn(root: Element) -> Iterator[str]:

@@ -40,16 +40,30 @@ def _template(process: Process, job: Job) -> dict[str, Any]:
         "category": {"id": f"orderops.{process.id}", "name": f"orderops: {process.id.replace('_', ' ')}"},
         "appliesTo": ["bpmn:Task"],
         "elementType": {"value": "bpmn:ServiceTask"},
+        "groups": [{"id": name, "label": _words(name)} for name in ("inputs", "outputs", "work")],
         "properties": [
-            _hidden("type", job.type),
-            _hidden("retries", RETRIES),
+            {"type": "Hidden", "value": job.type, "binding": _task("type")},
             *(_input(parameter) for parameter in _parameters(job)),
+            *(_output(name) for name in _results(job)),
+            _RETRIES,
         ],
     }
 
 
-def _hidden(name: str, value: str) -> dict[str, Any]:
-    return {"type": "Hidden", "value": value, "binding": {"type": "zeebe:taskDefinition", "property": name}}
+def _task(name: str) -> dict[str, str]:
+    return {"type": "zeebe:taskDefinition", "property": name}
+
+
+_RETRIES = {
+    "id": "retries",
+    "label": "Retries",
+    "description": "Attempts before an operator is asked",
+    "type": "String",
+    "value": RETRIES,
+    "constraints": {"notEmpty": True, "pattern": {"value": "^[1-9][0-9]?$", "message": "A number from 1 to 99"}},
+    "group": "work",
+    "binding": _task("retries"),
+}
 
 
 def _input(parameter: inspect.Parameter) -> dict[str, Any]:
@@ -61,7 +75,22 @@ def _input(parameter: inspect.Parameter) -> dict[str, Any]:
         "type": "String",
         "feel": "optional" if parameter.annotation is str else "required",
         "optional": True,
+        "group": "inputs",
         "binding": {"type": "zeebe:input", "name": parameter.name},
+    }
+
+
+def _output(name: str) -> dict[str, Any]:
+    """A mapping that is only written when something is filled in."""
+    return {
+        "id": f"result_{name}",
+        "label": _words(name),
+        "description": f"Variable to keep {name} in. All outputs empty: each is the process variable of its name."
+        " Once one has a variable, those without are dropped",
+        "type": "String",
+        "optional": True,
+        "group": "outputs",
+        "binding": {"type": "zeebe:output", "source": f"={name}"},
     }
 
 
@@ -74,11 +103,12 @@ def _parameters(job: Job) -> Sequence[inspect.Parameter]:
 def _description(job: Job) -> str:
     """The docstring in one line, and the variables that the job leaves."""
     said = " ".join((inspect.getdoc(job.handler) or "").split())
-    results = _results(inspect.signature(job.handler, eval_str=True).return_annotation)
+    results = _results(job)
     return f"{said} Sets {', '.join(results)}." if results else said
 
 
-def _results(returned: Any) -> list[str]:
+def _results(job: Job) -> list[str]:
+    returned = inspect.signature(job.handler, eval_str=True).return_annotation
     return [field.name for field in dataclasses.fields(returned)] if dataclasses.is_dataclass(returned) else []
 
 
