@@ -1,6 +1,7 @@
 """Logging in and out: sessions begin and end as they should, guessers are slowed down, nobody learns a name."""
 
 import asyncio
+import random
 import re
 import statistics
 import time
@@ -17,9 +18,10 @@ from sqlalchemy import func, select, update
 from api.people import Role
 from tests.api.conftest import BEARER
 from tests.api.people import COOKIE, PASSWORD, add, client_at, new_name
-from workers.casefile import people
+from workers.casefile import people, throttle
 from workers.casefile.db import Database
 from workers.casefile.models import AccessEvent, LoginThrottle, User, UserSession
+from workers.casefile.throttle import Bucket
 
 
 @pytest.fixture
@@ -186,57 +188,73 @@ class TestRefusals:
 
 
 class TestThrottle:
-    async def test_a_name_is_guessed_ten_times_and_then_once_a_minute(
+    async def test_a_name_is_guessed_ten_times_and_then_nobody_helps(
         self, app: FastAPI, database: Database, ada: str
     ) -> None:
         """From whatever address, known or not; the right password does not help either, until there is room."""
         for name in (ada, new_name("stranger")):
             for _ in range(10):
-                async with client_at(app, new_name("address")) as client:
-                    assert (await log_in(client, name, "wrong")).status_code == 401
+                assert await poured(database, throttle.of_name(name)) is None
             async with client_at(app, new_name("address")) as client:
                 answer = await log_in(client, name)
             assert answer.status_code == 429
             assert 0 < int(answer.headers["retry-after"]) <= 60
             assert "too many attempts" in answer.text
+            assert COOKIE not in client.cookies
 
     async def test_an_address_is_slowed_down_whatever_names_it_tries(
+        self, client: httpx.AsyncClient, app: FastAPI, database: Database, ada: str
+    ) -> None:
+        """All of an IPv6 network is one address."""
+        prefix = f"2001:db8:0:{random.getrandbits(16):x}"
+        for _ in range(30):
+            assert await poured(database, throttle.of_address(f"{prefix}::/64")) is None
+        async with client_at(app, f"{prefix}::5") as same, client_at(app, f"2001:db8:1::{ada[-1]}") as other:
+            assert (await log_in(same, ada)).status_code == 429
+            assert (await log_in(other, ada)).status_code == 303
+
+    async def test_many_at_once_are_as_many(self, database: Database) -> None:
+        bucket = throttle.of_name(new_name())
+        waits = await asyncio.gather(*(poured(database, bucket) for _ in range(16)))
+        assert waits.count(None) == 10
+
+    async def test_an_attempt_counts_however_it_ends(
         self, client: httpx.AsyncClient, database: Database, ada: str
     ) -> None:
-        csrf = await csrf_of(client)
-        statuses = [
-            (await client.post("/login", data={"csrf": csrf, "name": new_name("x"), "password": "x"})).status_code
-            for _ in range(50)
-        ]
-        assert statuses[:30] == [401] * 30
-        assert 429 in statuses[30:]
+        for _ in range(9):
+            await poured(database, throttle.of_name(ada))
+        assert (await log_in(client, ada, "wrong")).status_code == 401
+        assert (await log_in(client, ada, "wrong")).status_code == 429
 
-    async def test_many_at_once_are_as_many(self, app: FastAPI, ada: str) -> None:
-        async def guess(number: int) -> int:
-            async with client_at(app, f"{ada}-{number}") as client:
-                return (await log_in(client, ada, f"wrong {number}")).status_code
-
-        statuses = await asyncio.gather(*(guess(number) for number in range(16)))
-        assert sorted(statuses) == [401] * 10 + [429] * 6
-
-    async def test_who_logs_in_starts_anew(self, app: FastAPI, ada: str) -> None:
-        for password in ["wrong"] * 9 + [PASSWORD] + ["wrong"] * 9 + [PASSWORD]:
-            async with client_at(app, new_name("address")) as client:
-                assert (await log_in(client, ada, password)).status_code == (303 if password == PASSWORD else 401)
-
-    async def test_it_drains_and_is_forgotten(
-        self, client: httpx.AsyncClient, database: Database, ada: str
-    ) -> None:
-        for _ in range(11):
-            last = await log_in(client, ada, "wrong")
-        assert last.status_code == 429
-        async with database.transaction() as session:
-            past = LoginThrottle.drained_at - timedelta(minutes=20)
-            await session.execute(update(LoginThrottle).values(drained_at=past))
-        assert (await log_in(client, ada)).status_code == 303
+    async def test_it_drains_one_by_one_and_is_forgotten(self, database: Database) -> None:
+        bucket = Bucket(new_name("bucket").encode(), size=3, leak=timedelta(minutes=1))
+        assert [await poured(database, bucket) is None for _ in range(4)] == [True, True, True, False]
+        await pass_time(database, bucket, timedelta(seconds=61))
+        assert [await poured(database, bucket) is None for _ in range(2)] == [True, False]
+        await pass_time(database, bucket, timedelta(minutes=5))
+        await poured(database, Bucket(new_name("bucket").encode(), size=1, leak=timedelta(minutes=1)))
         async with database.sessions() as session:
-            old = LoginThrottle.drained_at < func.now() - timedelta(minutes=2)
-            assert await session.scalar(select(func.count()).select_from(LoginThrottle).where(old)) == 0
+            assert await session.get(LoginThrottle, bucket.key) is None
+
+    async def test_who_logs_in_starts_anew_and_the_address_gets_one_attempt_back(self, database: Database) -> None:
+        """Or whoever knows one password could guess at others for ever."""
+        name = Bucket(new_name("bucket").encode(), size=3, leak=timedelta(minutes=1))
+        address = Bucket(new_name("bucket").encode(), size=4, leak=timedelta(minutes=1))
+        for _ in range(3):
+            await database.run(lambda session: throttle.admit(session, (name, address)))
+        await database.run(lambda session: throttle.forgive(session, name, address))
+        assert [await poured(database, name) is None for _ in range(4)] == [True, True, True, False]
+        assert [await poured(database, address) is None for _ in range(3)] == [True, True, False]
+
+
+async def poured(database: Database, bucket: Bucket) -> timedelta | None:
+    return await database.run(lambda session: throttle.admit(session, (bucket,)))
+
+
+async def pass_time(database: Database, bucket: Bucket, much: timedelta) -> None:
+    async with database.transaction() as session:
+        past = update(LoginThrottle).where(LoginThrottle.key == bucket.key)
+        await session.execute(past.values(drained_at=LoginThrottle.drained_at - much))
 
 
 class TestSessions:
