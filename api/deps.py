@@ -45,7 +45,8 @@ async def processes(request: Request) -> "Registry":
 
 async def store(request: Request) -> Store:
     """The database."""
-    return Store(request.app.state.assembled.database)
+    assembled = request.app.state.assembled
+    return Store(assembled.database, assembled.bell)
 
 
 async def links(request: Request) -> Links:

@@ -10,7 +10,7 @@ from api.errors import unavailable
 from workers.casefile import inbox
 from workers.casefile.db import Database
 from workers.casefile.direct import Statement
-from workers.casefile.inbox import Arrival, Receipt
+from workers.casefile.inbox import Arrival, Bell, Receipt
 
 Result = TypeVar("Result")
 
@@ -24,8 +24,9 @@ With the rest of a request this makes an answer within a second, whatever Postgr
 class Store:
     """Transactions that answer in time: 503 when the database does not."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, bell: Bell) -> None:
         self._database = database
+        self._bell = bell
 
     async def run(self, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
         """Do `work` in a transaction and commit it; it is rolled back when `work` raises.
@@ -40,7 +41,10 @@ class Store:
 
     async def add(self, arrival: Arrival) -> Receipt | None:
         """Store an arrival for the engine; None when it was known already. The quickest way for what is new."""
-        return await _in_time(inbox.add(self._database, arrival))
+        receipt = await _in_time(inbox.add(self._database, arrival))
+        if receipt is not None:
+            self._bell.ring()
+        return receipt
 
 
 async def _in_time(work: Coroutine[Any, Any, Result]) -> Result:

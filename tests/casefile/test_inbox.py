@@ -5,11 +5,12 @@ from dataclasses import replace
 from hashlib import sha256
 from uuid import uuid4
 
+import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from workers.casefile.db import Database
-from workers.casefile.inbox import Arrival, Receipt, accept
+from workers.casefile.inbox import Arrival, Bell, Receipt, accept
 from workers.casefile.models import InboxRow
 
 
@@ -106,3 +107,24 @@ async def test_what_was_rolled_back_was_never_told(database: Database, arrival: 
         await session.rollback()
     assert await rows(database, arrival) == []
     assert (await told(database, arrival)).duplicate is False
+
+
+async def test_the_bell_wakes_relays_once_for_all_that_came_and_after_the_last(
+    database: Database, database_url: str
+) -> None:
+    bell, heard = Bell(database), list[str]()
+    async with await psycopg.AsyncConnection.connect(_libpq(database_url), autocommit=True) as listener:
+        await listener.execute("LISTEN inbox")
+        for _ in range(20):
+            for _ in range(50):
+                bell.ring()
+            await asyncio.sleep(0)
+        async for notification in listener.notifies(timeout=0.5):
+            heard.append(notification.channel)
+        assert 1 <= len(heard) <= 20
+        bell.ring()
+        assert [each.channel async for each in listener.notifies(timeout=5, stop_after=1)] == ["inbox"]
+
+
+def _libpq(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

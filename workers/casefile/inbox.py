@@ -1,6 +1,8 @@
 """The inbox: what arrived from outside, once for ever, until the relay has published it."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.db import SCHEMA, Database
+from workers.casefile.db import DATABASE_AWAY, SCHEMA, Database
 from workers.casefile.direct import Statement
 from workers.casefile.models import Base, InboxRow
 
@@ -50,12 +52,37 @@ _ADDED = (
     .returning(_INBOX.c.id)
     .cte("added")
 )
-_ADD = Statement(select(_ADDED.c.id, func.pg_notify("inbox", text("''"))))
-"""Stores what is new and wakes the relays: one round trip."""
+_ADD = Statement(select(_ADDED.c.id))
+_WAKE = Statement(select(func.pg_notify("inbox", text("''"))))
+
+
+class Bell:
+    """Wakes the relays when something was stored: once for all that came a moment ago.
+
+    Not in the commit of what was stored: PostgreSQL commits transactions with notifications one after the other,
+    and each of them waits for the disk. A ring that gets lost costs a second, until the relays look by themselves.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._ringing: asyncio.Task[None] | None = None
+        self._again = False
+
+    def ring(self) -> None:
+        """Waits for nothing."""
+        self._again = True
+        if self._ringing is None or self._ringing.done():
+            self._ringing = asyncio.create_task(self._ring(), name="bell")
+
+    async def _ring(self) -> None:
+        while self._again:
+            self._again = False
+            with suppress(*DATABASE_AWAY):
+                await self._database.statement(_WAKE, {})
 
 
 async def add(database: Database, arrival: Arrival) -> Receipt | None:
-    """Store an arrival, and wake the relays; None when its key is known already.
+    """Store an arrival in one round trip; None when its key is known already. Wakes nobody.
 
     Two at once wait for each other on the unique index.
     """
@@ -63,11 +90,12 @@ async def add(database: Database, arrival: Arrival) -> Receipt | None:
 
 
 async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
-    """Store an arrival in the caller's transaction, or count its repetition.
+    """Store an arrival in the caller's transaction and wake the relays, or count its repetition.
 
     Idempotent by `dedupe_key`, for ever.
     """
     if receipt := _receipt((await session.execute(_ADD.core, _values(arrival))).all()):
+        await session.execute(_WAKE.core)
         return receipt
     told = select(InboxRow.id, InboxRow.body_sha256).where(InboxRow.dedupe_key == arrival.dedupe_key)
     row = (await session.execute(told)).one()

@@ -15,6 +15,7 @@ from workers.adapters.mock_supplier import MockSuppliers
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.cases import Cases
 from workers.casefile.db import Database
+from workers.casefile.inbox import Bell
 from workers.casefile.journal import Journal
 from workers.casefile.records import Projection
 from workers.casefile.requests import CustomerRequests
@@ -58,6 +59,7 @@ class Assembled:
     requests: CustomerRequests
     links: Links
     projection: Projection
+    bell: Bell
     relay: Relay
     books: Books
 
@@ -124,6 +126,7 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             requests=requests,
             links=links,
             projection=Projection(database, {process.id: process.outcomes for process in processes}),
+            bell=Bell(database),
             relay=Relay(database, engine),
             books=Books(database, own),
         )
