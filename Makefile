@@ -52,6 +52,10 @@ faults: setup ## the fault tests at their full length (`make test` has their sho
 bench: setup ## how fast it is: figures, a table and a picture (ARGS=--quick; ARGS=--help)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: scale
+scale: setup ## how fast with 100,000 cases, and how fast it catches up (ARGS=--quick)
+	@$(BIN)/python -m tests.scale $(ARGS)
+
 .PHONY: kills
 kills: setup ## 3,000 workers killed with -9 while they buy; the supplier counts (ARGS=--quick)
 	@$(BIN)/python -m tests.faults.kills $(ARGS)

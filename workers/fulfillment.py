@@ -121,6 +121,9 @@ class Fulfillment:
             await self._cases.write(Entry(order.id, key, "supplier_out_of_stock", sentence, facts))
             raise
         except OutcomeUnknown as error:
+            sentence = f"{supplier} gave no clear answer to our order"
+            key, facts = f"silent:{supplier}", {"supplier": supplier}
+            await self._cases.write(Entry(order.id, key, "supplier_silent", sentence, facts))
             raise BusinessOutcome(Errors.SUPPLIER_SILENT, f"no clear answer from {supplier}") from error
         return Bought(bought.id, bought.cost.minor)
 

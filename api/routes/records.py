@@ -17,7 +17,7 @@ from api import body
 from api.deps import SettingsOf
 from api.errors import Problem
 from workers.casefile.records import Projection
-from workers.runtime.metrics import RECORDS_LAG
+from workers.runtime.metrics import RECORDS, RECORDS_LAG
 
 MAX_BYTES = 64 * body.MEGABYTE
 
@@ -65,9 +65,10 @@ async def take_in(request: Request, projection: Annotated[Projection, Depends(pr
     actions, records = _parse(raw)
     if written := [at for record in records if isinstance(at := record.get("timestamp"), int)]:
         RECORDS_LAG.observe(max(time.time() - min(written) / 1000, 0))
-    await projection.take_in(records)
+    RECORDS.inc(await projection.take_in(records))
     items = [{"index": {**action["index"], "status": 201, "result": "created"}} for action in actions]
-    return JSONResponse({"took": 1, "errors": False, "items": items}, headers=_PRODUCT)
+    answer = orjson.dumps({"took": 1, "errors": False, "items": items})
+    return Response(answer, media_type="application/json", headers=_PRODUCT)
 
 
 def _parse(raw: bytes) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -88,8 +88,9 @@ async def test_a_batch_may_be_larger_than_other_bodies(bridge_app: FastAPI, asse
     taken: list[int] = []
 
     class Counting:
-        async def take_in(self, records: list[Any]) -> None:
+        async def take_in(self, records: list[Any]) -> int:
             taken.append(len(records))
+            return len(records)
 
     bridge_app.state.assembled = replace(assembled, projection=cast(Projection, Counting()))
     padded = [task_created(number) | {"padding": "x" * 10_000} for number in range(300)]

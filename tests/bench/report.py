@@ -15,9 +15,9 @@ def write(figures: dict[str, Any], path: Path = REPORT) -> None:
     path.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
 
 
-def table(figures: dict[str, Any]) -> Table:
+def table(figures: dict[str, Any], title: str = "Benchmarks") -> Table:
     """Every figure, a nested one under the name of its group."""
-    rows = Table(title="Benchmarks", title_justify="left", show_header=False)
+    rows = Table(title=title, title_justify="left", show_header=False)
     rows.add_column()
     rows.add_column(justify="right")
     for name, value in figures.items():

@@ -2,112 +2,25 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from itertools import count
-from time import time
-from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
+from tests.casefile.one_order import Stream, at, keys
 from workers.casefile.db import Database
-from workers.casefile.models import Case, ElementEvent, Incident, RecordPosition, Task
-from workers.casefile.records import Projection
-
-OUTCOMES = {"fulfillment": {"Event_OrderSupplied": "supplied", "Event_OrderStopped": "cancelled"}}
-NOON = 1_772_712_000_000  # 5 March 2026, 12:00 UTC, in milliseconds
-_keys = count(int(time() * 1000) * 1000)
-
-Record = dict[str, Any]
-
-
-@dataclass
-class Stream:
-    """The records of one order's instance, on a partition of its own, as the broker's exporter sends them."""
-
-    database: Database
-    partition: int = field(default_factory=lambda: next(_keys))
-    instance: int = field(default_factory=lambda: next(_keys))
-    order: str = field(default_factory=lambda: str(next(_keys)))
-    positions: "count[int]" = field(default_factory=lambda: count(1))
-
-    def record(self, value_type: str, intent: str, value: dict[str, Any], **more: Any) -> Record:
-        position = next(self.positions)
-        return {
-            "partitionId": self.partition,
-            "position": position,
-            "recordType": "EVENT",
-            "valueType": value_type,
-            "intent": intent,
-            "timestamp": NOON + position * 1000,
-            "key": position,
-            "value": {"bpmnProcessId": "fulfillment", "processInstanceKey": self.instance, **value},
-            **more,
-        }
-
-    def started(self) -> Record:
-        value = {"correlationKey": self.order, "messageName": "order_paid", "startEventId": "Event_OrderPaid"}
-        return self.record("MESSAGE_START_EVENT_SUBSCRIPTION", "CORRELATED", value)
-
-    def element(self, element: str, intent: str, kind: str = "SERVICE_TASK", **more: Any) -> Record:
-        return self.record("PROCESS_INSTANCE", intent, {"elementId": element, "bpmnElementType": kind}, **more)
-
-    def ended(self, intent: str = "ELEMENT_COMPLETED") -> Record:
-        return self.element("fulfillment", intent, "PROCESS")
-
-    def task(self, key: int, intent: str, **value: Any) -> Record:
-        task = {
-            "userTaskKey": key,
-            "elementId": "Task_CorrectAddress",
-            "assignee": "",
-            "candidateGroupsList": ["support"],
-            "dueDate": "2026-03-06T12:00:00Z",
-            "priority": 60,
-            "variables": {},
-        }
-        return self.record("USER_TASK", intent, {**task, **value})
-
-    def incident(self, key: int, intent: str, **value: Any) -> Record:
-        incident = {
-            "elementId": "Task_GetOrder",
-            "jobKey": -1,
-            "errorType": "JOB_NO_RETRIES",
-            "errorMessage": "No such order.",
-        }
-        return self.record("INCIDENT", intent, {**incident, **value}, key=key)
-
-    async def take_in(self, *records: Record) -> None:
-        await Projection(self.database, OUTCOMES).take_in(records)
-
-    async def case(self) -> Case:
-        async with self.database.sessions() as session:
-            return await session.get_one(Case, self.order)
-
-    async def one_task(self, key: int) -> Task:
-        async with self.database.sessions() as session:
-            return await session.get_one(Task, key)
-
-    async def way(self) -> list[str]:
-        """Elements and flows as they were taken in, in the engine's order."""
-        query = select(ElementEvent).where(ElementEvent.partition == self.partition)
-        async with self.database.sessions() as session:
-            return [e.element_id for e in await session.scalars(query.order_by(ElementEvent.position))]
-
-    async def reached(self) -> int:
-        async with self.database.sessions() as session:
-            return (await session.get_one(RecordPosition, self.partition)).position
+from workers.casefile.models import Case, Incident, Task
+from workers.casefile.projection.reduced import KEPT
+from workers.casefile.records import MOST_NOTIFIED
+from workers.runtime.native.camunda import WANTED_RECORDS
 
 
 @pytest.fixture
 def stream(database: Database) -> Stream:
     return Stream(database)
-
-
-def at(second: int) -> datetime:
-    """The time of the record at this position."""
-    return datetime.fromtimestamp(NOON / 1000 + second, UTC)
 
 
 class TestOnce:
@@ -126,7 +39,7 @@ class TestOnce:
         assert await stream.way() == ["Task_0", "Task_1", "Task_2", "Task_3"]
 
     async def test_the_same_batch_from_two_senders_at_once_counts_once(self, stream: Stream) -> None:
-        key = next(_keys)
+        key = next(keys)
         batch = [
             stream.started(),
             stream.element("Task_CorrectAddress", "ELEMENT_ACTIVATED", "USER_TASK"),
@@ -150,7 +63,7 @@ class TestOnce:
         assert await stream.way() == ["Task_GetOrder"]
 
     async def test_within_a_batch_the_position_decides_not_the_place(self, stream: Stream) -> None:
-        key = next(_keys)
+        key = next(keys)
         batch = [
             stream.started(),
             stream.element("Task_GetOrder", "ELEMENT_ACTIVATED"),
@@ -184,7 +97,7 @@ class TestOnce:
     async def test_nothing_of_a_batch_stays_when_one_record_cannot_be_taken_in(self, stream: Stream) -> None:
         """It is sent again as a whole, and then nothing of it has been counted."""
         good = stream.element("Task_GetOrder", "ELEMENT_ACTIVATED")
-        bad = stream.task(next(_keys), "CREATED")
+        bad = stream.task(next(keys), "CREATED")
         del bad["value"]["priority"]
         with pytest.raises(KeyError):
             await stream.take_in(good, bad)
@@ -199,7 +112,7 @@ class TestOnce:
 class TestWhatCounts:
     @pytest.mark.parametrize("kind", ["COMMAND", "COMMAND_REJECTION"])
     async def test_what_was_only_asked_or_refused_is_ignored_but_reached(self, stream: Stream, kind: str) -> None:
-        key = next(_keys)
+        key = next(keys)
         asked = [stream.task(key, "CREATED"), stream.started(), stream.element("Task_A", "ELEMENT_ACTIVATED")]
         await stream.take_in(*({**record, "recordType": kind} for record in asked))
         assert await stream.way() == []
@@ -284,7 +197,7 @@ class TestCases:
             stream.element("Event_OrderStopped", "ELEMENT_COMPLETED", "END_EVENT"),
             stream.ended(),
         ]
-        stream.instance = next(_keys)
+        stream.instance = next(keys)
         records = [*first, stream.started()]
         for batch in [records] if at_once else [[record] for record in records]:
             await stream.take_in(*batch)
@@ -296,7 +209,7 @@ class TestCases:
 class TestTasks:
     @pytest.fixture
     def key(self) -> int:
-        return next(_keys)
+        return next(keys)
 
     async def test_a_new_task_is_open_for_its_groups(self, stream: Stream, key: int) -> None:
         await stream.take_in(stream.task(key, "CREATING"), stream.task(key, "CREATED"))
@@ -359,7 +272,7 @@ class TestIncidents:
             return (await session.scalars(query)).all()
 
     async def test_it_shows_on_its_case_until_it_is_resolved(self, stream: Stream) -> None:
-        key = next(_keys)
+        key = next(keys)
         await stream.take_in(stream.started(), stream.incident(key, "CREATED"))
         assert (await stream.case()).state == "incident"
         [incident] = await self.open_incidents(stream)
@@ -372,12 +285,12 @@ class TestIncidents:
     async def test_it_knows_the_job_that_needs_retries(
         self, stream: Stream, job_key: int, expected: int | None
     ) -> None:
-        await stream.take_in(stream.incident(next(_keys), "CREATED", jobKey=job_key))
+        await stream.take_in(stream.incident(next(keys), "CREATED", jobKey=job_key))
         [incident] = await self.open_incidents(stream)
         assert incident.job_key == expected
 
     async def test_of_two_the_case_shows_the_last_to_be_resolved(self, stream: Stream) -> None:
-        first, second = next(_keys), next(_keys)
+        first, second = next(keys), next(keys)
         await stream.take_in(
             stream.started(), stream.incident(first, "CREATED"), stream.incident(second, "CREATED")
         )
@@ -387,21 +300,21 @@ class TestIncidents:
         assert (await stream.case()).state == "open"
 
     async def test_ended_by_an_operator_the_case_is_terminated_and_its_incident_gone(self, stream: Stream) -> None:
-        key = next(_keys)
+        key = next(keys)
         await stream.take_in(stream.started(), stream.incident(key, "CREATED"))
         await stream.take_in(stream.incident(key, "RESOLVED"), stream.ended("ELEMENT_TERMINATED"))
         assert (await stream.case()).state == "terminated"
         assert await self.open_incidents(stream) == []
 
     async def test_resolved_after_the_end_it_does_not_open_the_case_again(self, stream: Stream) -> None:
-        key = next(_keys)
+        key = next(keys)
         await stream.take_in(stream.started(), stream.incident(key, "CREATED"), stream.ended())
         await stream.take_in(stream.incident(key, "RESOLVED"))
         assert (await stream.case()).state == "done"
 
     async def test_it_shows_on_no_other_case(self, stream: Stream, database: Database) -> None:
         other = Stream(database)
-        await stream.take_in(stream.started(), other.started(), other.incident(next(_keys), "CREATED"))
+        await stream.take_in(stream.started(), other.started(), other.incident(next(keys), "CREATED"))
         assert ((await stream.case()).state, (await other.case()).state) == ("open", "incident")
 
 
@@ -409,7 +322,7 @@ class TestTextOfOthers:
     """A record that cannot be stored would be sent for ever, and hold up all that come after it."""
 
     async def test_a_nul_in_a_task_does_not_stop_the_stream(self, stream: Stream) -> None:
-        key = next(_keys)
+        key = next(keys)
         await stream.take_in(
             stream.task(key, "CREATED", assignee="l\0ee", candidateGroupsList=["sup\0port", "\0"])
         )
@@ -417,11 +330,58 @@ class TestTextOfOthers:
         assert (task.assignee, task.candidate_groups) == ("lee", ["support", ""])
 
     async def test_a_nul_in_an_incident_does_not_stop_the_stream(self, stream: Stream) -> None:
-        await stream.take_in(stream.started(), stream.incident(next(_keys), "CREATED", errorMessage="a\0b"))
+        await stream.take_in(stream.started(), stream.incident(next(keys), "CREATED", errorMessage="a\0b"))
         assert (await stream.case()).state == "incident"
 
     async def test_quotes_and_semicolons_are_only_text(self, stream: Stream) -> None:
-        key, text = next(_keys), "'; DROP TABLE orderops.tasks; --"
+        key, text = next(keys), "'; DROP TABLE orderops.tasks; --"
         await stream.take_in(stream.task(key, "CREATED", assignee=text, candidateGroupsList=[text, 'ä"{,}']))
         task = await stream.one_task(key)
         assert (task.assignee, task.candidate_groups) == (text, [text, 'ä"{,}'])
+
+
+class TestNotified:
+    @pytest.fixture
+    async def listener(self, database_url: str) -> AsyncIterator[psycopg.AsyncConnection]:
+        dsn = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as listener:
+            await listener.execute("LISTEN cases")
+            yield listener
+
+    async def heard(self, listener: psycopg.AsyncConnection, number: int = 1) -> list[str]:
+        return [one.payload async for one in listener.notifies(timeout=2, stop_after=number)]
+
+    async def test_who_listens_hears_which_cases_changed(
+        self, stream: Stream, database: Database, listener: psycopg.AsyncConnection
+    ) -> None:
+        other = Stream(database, partition=stream.partition, positions=stream.positions)
+        await stream.take_in(stream.started(), other.started())
+        [payload] = await self.heard(listener)
+        assert sorted(payload.split(",")) == sorted([stream.order, other.order])
+        await stream.take_in(stream.element("Task_GetOrder", "ELEMENT_ACTIVATED"))
+        assert await self.heard(listener) == [stream.order]
+
+    async def test_what_is_sent_again_is_not_news(self, stream: Stream, listener: psycopg.AsyncConnection) -> None:
+        batch = [stream.started()]
+        for _ in range(2):
+            await stream.take_in(*batch)
+        assert await self.heard(listener, 2) == [stream.order]
+
+    async def test_more_cases_than_one_notification_holds_are_several(
+        self, stream: Stream, listener: psycopg.AsyncConnection
+    ) -> None:
+        started = []
+        for _ in range(100):
+            stream.order, stream.instance = f"{next(keys)}-{'x' * 150}", next(keys)
+            started.append(stream.started())
+        await stream.take_in(*started)
+        payloads = await self.heard(listener, 3)
+        assert len(payloads) == 3
+        assert all(len(payload) <= MOST_NOTIFIED for payload in payloads)
+        told = {case for payload in payloads for case in payload.split(",")}
+        assert told == {record["value"]["correlationKey"] for record in started}
+
+
+def test_the_engine_is_asked_for_what_is_kept_and_nothing_more() -> None:
+    names = {re.sub("([A-Z])", r"_\1", name).upper() for name in WANTED_RECORDS}
+    assert names == set(KEPT)

@@ -26,7 +26,7 @@ from workers.adapters.mock_behaviour import misbehave
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import EventRow, MailRow, MockWorld, PostingRow, SupplierOrderRow
 from workers.casefile import migrate
-from workers.casefile.models import Case, ElementEvent, Incident, Task
+from workers.casefile.models import Case, Incident, Record, Task
 from workers.runtime import bootstrap
 from workers.runtime.bootstrap import Assembled
 from workers.runtime.deploy import deploy
@@ -135,9 +135,9 @@ class Floor:
     async def until(self, case_id: str, element: str, intent: str = "ELEMENT_ACTIVATED", times: int = 1) -> None:
         """Wait until the engine said so often that the element was entered (or left) in this case."""
         query = (
-            select(ElementEvent.position)
-            .join(Case, Case.process_instance_key == ElementEvent.process_instance_key)
-            .where(Case.id == case_id, ElementEvent.element_id == element, ElementEvent.intent == intent)
+            select(Record.position)
+            .join(Case, Case.process_instance_key == Record.process_instance_key)
+            .where(Case.id == case_id, Record.element_id == element, Record.intent == intent)
         )
 
         async def seen() -> bool | None:

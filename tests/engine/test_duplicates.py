@@ -14,7 +14,7 @@ from tests.engine.shop_floor import Floor, an_order
 from workers.adapters.mock_shop import MockShop
 from workers.casefile.db import Database
 from workers.casefile.inbox import Arrival, accept
-from workers.casefile.models import ElementEvent, InboxRow
+from workers.casefile.models import InboxRow, Record
 from workers.runtime.engine import Engine
 from workers.runtime.errors import EngineUnavailable
 from workers.runtime.relay import Relay
@@ -36,9 +36,9 @@ async def instances_after(floor: Floor, before: int) -> int:
 async def instances(floor: Floor) -> int:
     """How many instances of fulfillment the engine has told of."""
     query = select(func.count()).where(
-        ElementEvent.process == "fulfillment",
-        ElementEvent.element_type == "PROCESS",
-        ElementEvent.intent == "ELEMENT_ACTIVATED",
+        Record.process == "fulfillment",
+        Record.element_type == "PROCESS",
+        Record.intent == "ELEMENT_ACTIVATED",
     )
     async with floor.app.database.sessions() as session:
         return int(await session.scalar(query) or 0)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from tests.conftest import FLOWS_TAKEN
 from tests.engine.coverage_page import Coverage, page
 from tests.engine.shop_floor import Floor
-from workers.casefile.models import ElementEvent
+from workers.casefile.models import Record
 from workers.runtime.model import Diagram, read_diagram
 from workers.runtime.resources import models_dir
 
@@ -48,9 +48,9 @@ def _write(coverages: Sequence[Coverage]) -> Path:
 
 async def _coverage(floor: Floor, diagram: Diagram) -> Coverage:
     query = (
-        select(ElementEvent.element_id, func.count())
-        .where(ElementEvent.process == diagram.process_id, ElementEvent.intent == "SEQUENCE_FLOW_TAKEN")
-        .group_by(ElementEvent.element_id)
+        select(Record.element_id, func.count())
+        .where(Record.process == diagram.process_id, Record.intent == "SEQUENCE_FLOW_TAKEN")
+        .group_by(Record.element_id)
     )
     async with floor.app.database.sessions() as session:
         taken = Counter(dict(row.tuple() for row in await session.execute(query)))

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from tests.engine.shop_floor import Floor, an_order
 from tests.faults.traffic import RATE, Traffic, only_warnings
-from workers.casefile.models import ElementEvent
+from workers.casefile.models import Record
 from workers.runtime.deploy import deploy, resources
 from workers.runtime.resources import forms_dir, models_dir
 
@@ -29,10 +29,10 @@ OLD, NEW = "Event_OrderPaid", "Event_OrderPaidAnew"
 
 async def started_by(floor: Floor, process: str, *events: str) -> Counter[str]:
     """Start event → instances of the process that began there."""
-    query = select(ElementEvent.element_id).where(
-        ElementEvent.process == process,
-        ElementEvent.element_id.in_(events),
-        ElementEvent.intent == "ELEMENT_COMPLETED",
+    query = select(Record.element_id).where(
+        Record.process == process,
+        Record.element_id.in_(events),
+        Record.intent == "ELEMENT_COMPLETED",
     )
     async with floor.app.database.sessions() as session:
         return Counter(await session.scalars(query))

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from tests.engine.shop_floor import Floor
 from tests.faults.own_broker import OwnBroker
 from tests.faults.traffic import only_warnings
-from workers.casefile.models import ElementEvent
+from workers.casefile.models import Record
 from workers.runtime.gateway import GrpcJobGateway
 from workers.runtime.host import Host
 from workers.runtime.jobs import Job
@@ -78,8 +78,8 @@ class Waiting:
 
     async def timers(self, intent: str) -> Counter[int]:
         """Instance → how often the engine said this of its timer."""
-        query = select(ElementEvent.process_instance_key).where(
-            ElementEvent.process == self.id, ElementEvent.element_id == "Timer", ElementEvent.intent == intent
+        query = select(Record.process_instance_key).where(
+            Record.process == self.id, Record.element_id == "Timer", Record.intent == intent
         )
         async with self._floor.app.database.sessions() as session:
             return Counter(await session.scalars(query))

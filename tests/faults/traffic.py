@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from tests.engine.shop_floor import Floor, an_order
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import SupplierOrderRow
-from workers.casefile.models import Case, ElementEvent, InboxRow
+from workers.casefile.models import Case, InboxRow, Record
 
 RATE = 50
 BOUGHT_OF = 10
@@ -44,7 +44,7 @@ class Traffic:
 
     async def seed(self, number: int) -> None:
         """Put the orders into the shop; the webhooks will tell of them as they were when they were paid."""
-        self._before = await self._number(select(func.max(ElementEvent.process_instance_key)))
+        self._before = await self._number(select(func.max(Record.process_instance_key)))
         self.orders = [an_order() for _ in range(number)]
         shop, limited = MockShop(self.floor.world), asyncio.Semaphore(8)
 
@@ -109,11 +109,11 @@ class Traffic:
 
     async def instances(self) -> Counter[str]:
         """Order id → process instances that the engine says it started for it. Waits for nothing."""
-        started = select(ElementEvent.process_instance_key).where(
-            ElementEvent.process == "fulfillment",
-            ElementEvent.process_instance_key > self._before,
-            ElementEvent.element_type == "PROCESS",
-            ElementEvent.intent == "ELEMENT_ACTIVATED",
+        started = select(Record.process_instance_key).where(
+            Record.process == "fulfillment",
+            Record.process_instance_key > self._before,
+            Record.element_type == "PROCESS",
+            Record.intent == "ELEMENT_ACTIVATED",
         )
         ids = select(Case.id, Case.process_instance_key).where(Case.id.in_(self.acknowledged))
         async with self.floor.app.database.sessions() as session:

@@ -23,6 +23,7 @@ from workers.runtime.errors import (
 )
 
 COST = 2_497
+SILENT = "cj gave no clear answer to our order"
 NOTHING_FOUND = Bought(supplier_order_id=None, cost=None)
 NOT_BOUGHT = Stopped(bought=False, supplier_order_id=None, cost=None)
 
@@ -166,13 +167,13 @@ class TestFindSupplierOrder:
         case = await bench.cases.get(bench.id)
         assert case is not None
         assert case.cost_minor == COST
-        assert await bench.timeline() == ["Ordered from cj as cj-1"]
+        assert await bench.timeline() == [SILENT, "Ordered from cj as cj-1"]
 
     async def test_the_supplier_has_none(self, bench: Bench) -> None:
         bench.suppliers.refuse("place_order", RuntimeError("connection reset"))
         await cannot_buy(bench, Errors.SUPPLIER_SILENT)
         assert await bench.jobs.find_supplier_order(bench.id) == NOTHING_FOUND
-        assert await bench.timeline() == []
+        assert await bench.timeline() == [SILENT]
 
     async def test_nobody_is_asked_when_nothing_was_ever_ordered(self, bench: Bench) -> None:
         assert await bench.jobs.find_supplier_order(bench.id) == NOTHING_FOUND
@@ -211,7 +212,7 @@ class TestStopSupplierOrder:
         await cannot_buy(bench, Errors.SUPPLIER_SILENT)
         stopped = await bench.jobs.stop_supplier_order(bench.id)
         assert stopped == Stopped(bought=True, supplier_order_id="cj-1", cost=COST)
-        assert await bench.timeline() == ["Ordered from cj as cj-1"]
+        assert await bench.timeline() == [SILENT, "Ordered from cj as cj-1"]
 
     async def test_when_the_order_was_lost_and_can_no_longer_arrive_it_is_stopped(self, bench: Bench) -> None:
         bench.suppliers.refuse("place_order", RuntimeError("connection reset"))

@@ -22,11 +22,14 @@ INSERT INTO orderops.inbox (source, process, message_name, correlation_key, time
                             body_sha256, trace_id, received_at, published_at)
 VALUES ('shopify', 'fulfillment', 'order_paid', '1', 1, '{}', 'order_paid:1', '', '', :then, :then);
 INSERT INTO orderops.cases (id, process, process_instance_key, state) VALUES ('1', 'fulfillment', 11, 'done');
-INSERT INTO orderops.element_events
-    (partition, position, process, process_instance_key, element_id, element_type, intent, happened_at)
-VALUES (1, 1, 'fulfillment', 11, 'Event_OrderPaid', 'START_EVENT', 'ELEMENT_ACTIVATED', :then),
-       (1, 2, 'fulfillment', 11, 'Event_OrderPaid', 'START_EVENT', 'ELEMENT_COMPLETED', :then),
-       (1, 3, 'fulfillment', 11, 'Task_CheckStock', 'SERVICE_TASK', 'ELEMENT_ACTIVATED', :then);
+INSERT INTO orderops.records
+    (partition, position, key, value_type, process, process_instance_key, element_id, element_type, intent,
+     happened_at)
+SELECT 1, position, position, 'PROCESS_INSTANCE', 'fulfillment', 11, element_id, element_type, intent, :then
+FROM (VALUES (1, 'Event_OrderPaid', 'START_EVENT', 'ELEMENT_ACTIVATED'),
+             (2, 'Event_OrderPaid', 'START_EVENT', 'ELEMENT_COMPLETED'),
+             (3, 'Task_CheckStock', 'SERVICE_TASK', 'ELEMENT_ACTIVATED'))
+     AS told (position, element_id, element_type, intent);
 INSERT INTO orderops.effects (key, kind, case_id, state, request, result, intended_at) VALUES
     ('supplier_order:1', 'supplier_order', '1', 'done', '{}',
      '{"id": "CJ-1", "supplier": "cj", "reference": "orderops-1", "cost": {"minor": 700, "currency": "EUR"}}',
@@ -78,7 +81,7 @@ async def url(database_url: str) -> AsyncIterator[str]:
 async def instance(url: str) -> AsyncIterator[Instance]:
     database = Database(url, 2)
     instance = Instance(database)
-    tables = "inbox, cases, element_events, effects, incidents, tasks, customer_requests, timeline"
+    tables = "inbox, cases, records, effects, incidents, tasks, customer_requests, timeline"
     books = "supplier_orders, ledger_postings, events, mails"
     every = [f"orderops.{name}" for name in tables.split(", ")] + [f"mock.{name}" for name in books.split(", ")]
     await instance.run(f"TRUNCATE {', '.join(every)}")
@@ -112,9 +115,10 @@ async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
             "order 1: the engine refused its message",
         ),
         (
-            "INSERT INTO orderops.element_events "
-            "SELECT 1, 9, process, 12, element_id, element_type, intent, :then "
-            "FROM orderops.element_events WHERE position = 1",
+            "INSERT INTO orderops.records (partition, position, key, value_type, process, process_instance_key, "
+            "element_id, element_type, intent, happened_at) "
+            "SELECT 1, 9, 9, value_type, process, 12, element_id, element_type, intent, :then "
+            "FROM orderops.records WHERE position = 1",
             "I1",
             "instance 12: more instances were started than orders accepted; this one has no case",
         ),
@@ -197,7 +201,7 @@ async def test_what_is_young_is_under_way_and_not_judged(instance: Instance) -> 
         "priority, created_at) VALUES (5, 'fulfillment', 11, 'Task_DecideOnMargin', 'open', '{lead}', 50, :then)",
         "INSERT INTO orderops.customer_requests (id, case_id, kind, facts, expires_at) "
         "VALUES ('1-choice', '1', 'refund_or_wait', '{}', now() + interval '1 day')",
-        "UPDATE orderops.element_events SET element_id = 'Event_NextStockCheck', "
+        "UPDATE orderops.records SET element_id = 'Event_NextStockCheck', "
         "element_type = 'INTERMEDIATE_CATCH_EVENT' WHERE position = 3",
     ],
     ids=["incident", "agent", "customer", "date"],

@@ -1,4 +1,4 @@
-"""What waits in the books: inbox rows for the engine, effects for their answer."""
+"""What waits in the books: inbox rows for the engine, effects for their answer, jobs for a worker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Float, cast, extract, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from workers.casefile.models import Effect, EffectState, InboxRow
+from workers.casefile.models import Effect, EffectState, InboxRow, WaitingJob
 
 UNSETTLED_FOR = timedelta(minutes=1)
 """An effect that is intended or unknown for so long is not just under way."""
@@ -25,6 +25,8 @@ class Backlog:
     unsettled: Mapping[str, int]
     """Effects older than a minute by state: intended, unknown."""
     unsettled_age: float
+    waiting_jobs: Mapping[str, float]
+    """Age of the oldest job that is not finished, by type."""
 
 
 async def backlog(connection: AsyncConnection) -> Backlog:
@@ -43,12 +45,15 @@ async def backlog(connection: AsyncConnection) -> Backlog:
         .group_by(Effect.state)
     )
     effects = (await connection.execute(unsettled)).all()
+    oldest_jobs = select(WaitingJob.type, func.max(_age(WaitingJob.created_at))).group_by(WaitingJob.type)
+    jobs = (await connection.execute(oldest_jobs)).all()
     counts = {EffectState.INTENDED.value: 0, EffectState.UNKNOWN.value: 0}
     return Backlog(
         inbox_rows=rows or 0,
         inbox_age=max(age or 0.0, 0.0),
         unsettled=counts | {state: count for state, count, _ in effects},
         unsettled_age=max((age for *_, age in effects), default=0.0),
+        waiting_jobs={job_type: max(age, 0.0) for job_type, age in jobs},
     )
 
 

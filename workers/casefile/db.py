@@ -60,6 +60,8 @@ _CONNECT = {
 }
 """libpq's parameters; those in the database's URL are stronger. A unix socket has no use for keepalives."""
 
+_NO_LIMIT = Statement(text("SET statement_timeout = 0"))
+
 Result = TypeVar("Result")
 
 
@@ -142,9 +144,20 @@ class Database:
     async def direct(self) -> AsyncIterator[Direct]:
         """For statements that are executed often; each commits by itself."""
         async with self.engine.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            assert isinstance(driver, PromptConnection)  # noqa: S101  # what the engine connects with
-            yield Direct(connection, driver)
+            yield Direct(connection, await _driver_of(connection))
+
+    @asynccontextmanager
+    async def patient(self) -> AsyncIterator[Direct]:
+        """For statements that may take as long as they need. The connection is closed at the end."""
+        async with self.engine.connect() as pooled:
+            driver = await _driver_of(pooled)
+            driver.patience = None
+            connection = Direct(pooled, driver)
+            await connection.rows(_NO_LIMIT, {})
+            try:
+                yield connection
+            finally:
+                await connection.invalidate()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -160,6 +173,12 @@ class Database:
     async def close(self) -> None:
         """Give every connection back."""
         await self.engine.dispose()
+
+
+async def _driver_of(connection: AsyncConnection) -> PromptConnection:
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, PromptConnection)  # noqa: S101  # what the engine connects with
+    return driver
 
 
 async def _unless_lost(attempt: Callable[[], Awaitable[Result]]) -> Result:

@@ -4,8 +4,9 @@ They are written like all others, and compiled once. By way of SQLAlchemy each w
 quarters of it SQLAlchemy's own; like this it is 0.13 ms.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
 
 import psycopg
 from psycopg.rows import namedtuple_row
@@ -20,11 +21,14 @@ _DIALECT: Dialect = make_url("postgresql+psycopg://").get_dialect()()
 
 
 class Statement:
-    """A statement with named parameters, compiled for the driver."""
+    """A statement with named parameters, compiled for the driver; `schemas` says which are to stand for which."""
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: Executable, schemas: Mapping[str, str] | None = None) -> None:
         assert isinstance(statement, ClauseElement)  # noqa: S101  # every statement is one
-        compiled = statement.compile(dialect=_DIALECT)
+        elsewhere: dict[str, Any] = (
+            {"schema_translate_map": schemas, "render_schema_translate": True} if schemas else {}
+        )
+        compiled = statement.compile(dialect=_DIALECT, **elsewhere)
         assert isinstance(compiled, SQLCompiler)  # noqa: S101  # what statements are compiled by
         self.core = statement
         """The same for a session."""
@@ -41,7 +45,7 @@ class Statement:
 
 
 class Direct:
-    """A connection from the pool. Each statement commits by itself."""
+    """A connection from the pool. Each statement commits by itself, but for those in a transaction."""
 
     def __init__(self, connection: AsyncConnection, driver: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
@@ -57,8 +61,19 @@ class Direct:
             await cursor.execute(statement.sql, statement.parameters(values))
             return await cursor.fetchall() if cursor.description else ()
         except psycopg.Error as error:
-            await self._give_up_if_closed(error)
-            raise DBAPIError.instance(statement.sql, None, error, psycopg.Error, dialect=_DIALECT) from error
+            await self._raise_as_sqlalchemy_does(statement.sql, error)
+        except BaseException:
+            await self._give_up_if_closed(None)
+            raise
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """All statements of the block or, on any error, none. Raises what `rows` would, from the commit too."""
+        try:
+            async with self._driver.transaction():
+                yield
+        except psycopg.Error as error:
+            await self._raise_as_sqlalchemy_does("COMMIT", error)
         except BaseException:
             await self._give_up_if_closed(None)
             raise
@@ -66,6 +81,10 @@ class Direct:
     async def invalidate(self) -> None:
         """Close the connection instead of giving it back: a lock that it holds dies with it."""
         await self._connection.invalidate()
+
+    async def _raise_as_sqlalchemy_does(self, sql: str, error: psycopg.Error) -> NoReturn:
+        await self._give_up_if_closed(error)
+        raise DBAPIError.instance(sql, None, error, psycopg.Error, dialect=_DIALECT) from error
 
     async def _give_up_if_closed(self, error: BaseException | None) -> None:
         """As SQLAlchemy does itself: connections as old as one that was lost are not used again either."""

@@ -60,12 +60,12 @@ ONE_INSTANCE = Rule(
     "I1",
     "no order has two",
     """
-    SELECT count(DISTINCT process_instance_key) FROM orderops.element_events
+    SELECT count(DISTINCT process_instance_key) FROM orderops.records
     WHERE element_id = ANY(:starts) AND intent = 'ELEMENT_ACTIVATED'
     """,
     """
     WITH started AS (
-        SELECT DISTINCT process_instance_key AS key FROM orderops.element_events
+        SELECT DISTINCT process_instance_key AS key FROM orderops.records
         WHERE element_id = ANY(:starts) AND intent = 'ELEMENT_ACTIVATED'
     ), accepted AS (SELECT count(*) AS number FROM orderops.inbox WHERE message_name = ANY(:messages))
     SELECT 'instance ' || started.key, 'more instances were started than orders accepted; this one has no case'
@@ -178,7 +178,7 @@ CASES = Rule(
                 'epoch') < :settled
     ), standing AS (
         SELECT process_instance_key AS key, element_id, min(element_type) AS element_type
-        FROM orderops.element_events
+        FROM orderops.records
         WHERE process_instance_key IN (SELECT key FROM open)
           AND element_type NOT IN ('PROCESS', 'SUB_PROCESS', 'EVENT_SUB_PROCESS', 'SEQUENCE_FLOW')
         GROUP BY 1, 2

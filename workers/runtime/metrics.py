@@ -75,6 +75,9 @@ RELAY_LAG = Histogram(
     "orderops_relay_lag_seconds", "From a row's arrival in the inbox to its publication", buckets=SLOW,
     registry=REGISTRY,
 )  # fmt: skip
+RECORDS = Counter(
+    "orderops_records", "Records of the engine that were new and told us something", registry=REGISTRY
+)
 RECORDS_LAG = Histogram(
     "orderops_records_lag_seconds", "Age of the oldest record of each batch that the engine sent", buckets=SLOW,
     registry=REGISTRY,

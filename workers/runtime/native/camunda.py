@@ -12,7 +12,18 @@ from workers.runtime.native.ports import HOST, StackPorts
 
 RECORDS_USER = "zeebe"
 
-WANTED_RECORDS = ("incident", "messageStartEventSubscription", "processInstance", "userTask")
+WANTED_RECORDS = (
+    "decisionEvaluation",
+    "decisionRequirements",
+    "form",
+    "incident",
+    "job",
+    "messageStartEventSubscription",
+    "process",
+    "processInstance",
+    "processMessageSubscription",
+    "userTask",
+)
 """Value types that the case file, the task inbox and the coverage are made of; more only costs the engine time."""
 UNWANTED_RECORDS = (
     "authorization",
@@ -20,26 +31,20 @@ UNWANTED_RECORDS = (
     "commandDistribution",
     "compensationSubscription",
     "decision",
-    "decisionEvaluation",
-    "decisionRequirements",
     "deployment",
     "deploymentDistribution",
     "error",
     "escalation",
-    "form",
-    "job",
     "jobBatch",
     "message",
     "messageBatch",
     "messageCorrelation",
     "messageSubscription",
-    "process",
     "processEvent",
     "processInstanceBatch",
     "processInstanceCreation",
     "processInstanceMigration",
     "processInstanceModification",
-    "processMessageSubscription",
     "resourceDeletion",
     "signal",
     "signalSubscription",

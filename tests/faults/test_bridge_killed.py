@@ -1,0 +1,68 @@
+"""The bridge killed with SIGKILL in the middle of many records: nothing is lost, and nothing counts twice."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import httpx
+
+from tests.casefile.own_database import own_database, projected, run, url_of
+from tests.scale.programs import ENGINE, NDJSON, Running, start
+from tests.scale.stream import Stream, batches
+from workers.casefile.projection.projector import PROJECTED
+from workers.casefile.rebuild import Rebuild
+from workers.contracts.fulfillment import OUTCOMES
+
+BATCH = 200
+OVERLAP = 3
+"""Batches that are sent again after each kill, although they were answered: as if the answers had got lost."""
+
+
+async def test_killed_in_the_middle_what_it_made_is_what_a_rebuild_makes(
+    database_url: str, tmp_path: Path, full: bool
+) -> None:
+    """20,000 records, or a million in full; each of the kills hits a batch that is being taken in."""
+    number, kills = (1_000_000, 20) if full else (20_000, 4)
+    stream = Stream()
+    bodies = list(islice(batches([*stream.deployed(), *stream.orders(number // 100)], BATCH), number // BATCH))
+    async with own_database(database_url) as database:
+        await _deliver(url_of(database), bodies, kills, tmp_path / "bridge.log")
+        made = await projected(database)
+        corrected = await Rebuild(database, {"fulfillment": OUTCOMES}, lambda _done, _of: None).run()
+        assert [each for each in corrected if each.removed or each.added or each.changed] == []
+        await run(database, f"TRUNCATE {', '.join(f'orderops.{name}' for name in PROJECTED)}")
+        await Rebuild(database, {"fulfillment": OUTCOMES}, lambda _done, _of: None).run()
+        again = await projected(database)
+    for name in PROJECTED:
+        assert again[name] == made[name], f"{name} differs"
+    assert len(made["cases"]) > number // 200
+
+
+async def _deliver(url: str, bodies: Sequence[bytes], kills: int, log: Path) -> None:
+    """As the engine's exporter: one after the other, each again until it is answered."""
+    doomed = set(random.Random(3).sample(range(OVERLAP, len(bodies)), kills))
+    bridge = start("bridge", url, log)
+    try:
+        at = 0
+        while at < len(bodies):
+            if at in doomed:
+                doomed.remove(at)
+                await _kill_meanwhile(bridge, bodies[at])
+                bridge = start("bridge", url, log)
+                at -= OVERLAP
+            async with httpx.AsyncClient(base_url=bridge.url, auth=ENGINE, trust_env=False, timeout=60) as http:
+                while at < len(bodies) and at not in doomed:
+                    answer = await http.post("/_bulk", content=bodies[at], headers=NDJSON)
+                    at += answer.is_success
+    finally:
+        bridge.kill()
+
+
+async def _kill_meanwhile(bridge: Running, body: bytes) -> None:
+    async with httpx.AsyncClient(base_url=bridge.url, auth=ENGINE, trust_env=False) as http:
+        under_way = asyncio.create_task(http.post("/_bulk", content=body, headers=NDJSON))
+        await asyncio.sleep(random.Random(len(body)).uniform(0.002, 0.015))
+        bridge.kill()
+        await asyncio.gather(under_way, return_exceptions=True)

@@ -1,0 +1,96 @@
+"""A case file as it is after years: made by SQL, for reading."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import create_engine, text
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there is."""
+
+    cases: int
+    entries: int
+    """Timeline entries of each case."""
+
+
+QUICK = Size(cases=5_000, entries=20)
+FULL = Size(cases=100_000, entries=50)
+AT_ONCE = 10_000
+"""Cases made by one statement."""
+
+STATEMENTS = (
+    """
+    INSERT INTO orderops.cases (id, process, process_instance_key, state, outcome, order_number, currency,
+        total_minor, opened_at, closed_at)
+    SELECT (4000000000000 + n)::text, 'fulfillment', n, state, CASE state WHEN 'done' THEN 'supplied' END,
+        '#' || n, 'EUR', 1000 + n % 90000, opened_at, CASE state WHEN 'done' THEN opened_at + interval '1 day' END
+    FROM generate_series(:first, :last) AS n,
+        LATERAL (SELECT CASE WHEN n % 20 = 0 THEN 'open' WHEN n % 50 = 1 THEN 'incident' ELSE 'done' END AS state,
+                        now() - n * interval '5 minutes' AS opened_at) AS of_case
+    """,
+    """
+    INSERT INTO orderops.instances (key, case_id, process, definition_key, state, started_at, ended_at)
+    SELECT process_instance_key, id, process, 1, CASE state WHEN 'done' THEN 'done' ELSE 'open' END, opened_at,
+        closed_at
+    FROM orderops.cases WHERE process_instance_key BETWEEN :first AND :last
+    """,
+    """
+    INSERT INTO orderops.timeline (case_id, key, kind, sentence, facts, happened_at, source, process_instance_key)
+    SELECT cases.id, '1-' || process_instance_key * 1000 + entry, 'message_received',
+        'Message number ' || entry || ' received', '{}', opened_at + entry * interval '1 minute', 'engine',
+        process_instance_key
+    FROM orderops.cases, generate_series(1, :entries) AS entry
+    WHERE process_instance_key BETWEEN :first AND :last
+    """,
+    """
+    INSERT INTO orderops.tasks (key, process, process_instance_key, element_id, state, candidate_groups, due_at,
+        priority, created_at, finished_at)
+    SELECT process_instance_key, process, process_instance_key, 'Task_CorrectAddress',
+        CASE state WHEN 'done' THEN 'completed' ELSE 'open' END, '{support}', opened_at + interval '4 hours', 50,
+        opened_at, closed_at
+    FROM orderops.cases WHERE process_instance_key BETWEEN :first AND :last AND process_instance_key % 5 = 0
+    """,
+    """
+    INSERT INTO orderops.incidents (key, process, process_instance_key, element_id, error_type, message,
+        created_at)
+    SELECT process_instance_key, process, process_instance_key, 'Task_GetOrder', 'JOB_NO_RETRIES',
+        'No such order.', opened_at
+    FROM orderops.cases WHERE process_instance_key BETWEEN :first AND :last AND state = 'incident'
+    """,
+    """
+    INSERT INTO orderops.records (partition, position, happened_at, value_type, intent, key, process_instance_key,
+        process, element_id, element_type)
+    SELECT 0, process_instance_key * 1000 + step, opened_at, 'PROCESS_INSTANCE',
+        CASE step % 2 WHEN 0 THEN 'ELEMENT_ACTIVATED' ELSE 'ELEMENT_COMPLETED' END, step, process_instance_key,
+        process, 'Task_GetOrder', 'SERVICE_TASK'
+    FROM orderops.cases, generate_series(1, 20) AS step
+    WHERE process_instance_key BETWEEN :first AND :last
+    """,
+)
+
+
+def fill(url: str, size: Size, say: Say) -> None:
+    """Make the rows, and have PostgreSQL learn how many there are."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for first in range(1, size.cases + 1, AT_ONCE):
+            say(f"Filling: {first:,} of {size.cases:,} cases")
+            last = min(first + AT_ONCE - 1, size.cases)
+            for statement in STATEMENTS:
+                connection.execute(text(statement), {"first": first, "last": last, "entries": size.entries})
+        connection.execute(text("VACUUM ANALYZE"))
+    engine.dispose()
+
+
+def rows(url: str) -> dict[str, int]:
+    """How many rows there are, by table."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        names = ("cases", "timeline", "tasks", "incidents", "records")
+        counted = {name: connection.scalar(text(f"SELECT count(*) FROM orderops.{name}")) or 0 for name in names}
+    engine.dispose()
+    return counted

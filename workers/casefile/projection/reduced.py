@@ -1,0 +1,125 @@
+"""What we keep of a record that the engine sent."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+Sent = Mapping[str, Any]
+"""A record as the broker's exporter sends it."""
+Value = Mapping[str, Any]
+
+
+class Reduced(NamedTuple):
+    """A row of `records`; `facts` have the engine's names."""
+
+    partition: int
+    position: int
+    happened_at: datetime
+    value_type: str
+    intent: str
+    key: int
+    process_instance_key: int | None
+    process: str | None
+    element_id: str | None
+    element_type: str | None
+    facts: dict[str, Any] | None
+    recorded_at: datetime | None = None
+    """None while it is taken in: then it is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Of one value type: the intents, and what `facts` are made of."""
+
+    intents: frozenset[str]
+    facts: Callable[[Value], dict[str, Any]] | None = None
+
+
+def reduced(sent: Sent) -> Reduced | None:
+    """None when nothing of the record is used: commands, rejections, steps on the way to an event."""
+    kept = KEPT.get(sent["valueType"])
+    if kept is None or sent["intent"] not in kept.intents or sent["recordType"] != "EVENT":
+        return None
+    value = sent["value"]
+    return Reduced(
+        sent["partitionId"],
+        sent["position"],
+        datetime.fromtimestamp(sent["timestamp"] / 1000, UTC),
+        sent["valueType"],
+        sent["intent"],
+        sent["key"],
+        value.get("processInstanceKey"),
+        value.get("bpmnProcessId"),
+        value.get("elementId") or value.get("startEventId"),
+        value.get("bpmnElementType"),
+        kept.facts(value) if kept.facts else None,
+    )
+
+
+def _fields(*names: str, optional: Sequence[str] = ()) -> Callable[[Value], dict[str, Any]]:
+    def facts(value: Value) -> dict[str, Any]:
+        found = {name: value[name] for name in names}
+        return found | {name: value[name] for name in optional if value.get(name)}
+
+    return facts
+
+
+def _resource(id_field: str, version_field: str) -> Callable[[Value], dict[str, Any]]:
+    def facts(value: Value) -> dict[str, Any]:
+        resource = base64.b64decode(value["resource"]).decode()
+        return {"id": value[id_field], "version": value[version_field], "resource": resource}
+
+    return facts
+
+
+def _decision(value: Value) -> dict[str, Any]:
+    """The decision that was asked for, and of those it needs the tables, each once, with the rules that fired."""
+    tables = {
+        each["decisionId"]: {
+            "decision": each["decisionId"],
+            "name": each["decisionName"],
+            "rules": [{"index": rule["ruleIndex"], "id": rule["ruleId"]} for rule in each["matchedRules"]],
+        }
+        for each in value["evaluatedDecisions"]
+        if each["decisionType"] == "DECISION_TABLE"
+    }
+    named = _fields("decisionId", "decisionName", "decisionVersion", "decisionRequirementsKey")(value)
+    return named | {"output": orjson.loads(value["decisionOutput"]), "tables": list(tables.values())}
+
+
+KEPT: Mapping[str, Kept] = {
+    "PROCESS_INSTANCE": Kept(
+        frozenset({"ELEMENT_ACTIVATED", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED", "SEQUENCE_FLOW_TAKEN"})
+    ),
+    "MESSAGE_START_EVENT_SUBSCRIPTION": Kept(
+        frozenset({"CORRELATED"}), _fields("correlationKey", "processDefinitionKey", "messageName")
+    ),
+    "PROCESS_MESSAGE_SUBSCRIPTION": Kept(frozenset({"CORRELATED"}), _fields("messageName")),
+    "USER_TASK": Kept(
+        frozenset({"CREATED", "ASSIGNED", "COMPLETED", "CANCELED"}),
+        _fields(
+            "userTaskKey",
+            "assignee",
+            "candidateGroupsList",
+            "dueDate",
+            "priority",
+            optional=("formKey", "variables"),
+        ),
+    ),
+    "INCIDENT": Kept(frozenset({"CREATED", "RESOLVED"}), _fields("jobKey", "errorType", "errorMessage")),
+    "JOB": Kept(
+        frozenset({"CREATED", "FAILED", "RETRIES_UPDATED", "COMPLETED", "CANCELED", "ERROR_THROWN"}),
+        _fields("type", "retries", optional=("errorMessage",)),
+    ),
+    "DECISION_EVALUATION": Kept(frozenset({"EVALUATED"}), _decision),
+    "PROCESS": Kept(frozenset({"CREATED"}), _resource("bpmnProcessId", "version")),
+    "DECISION_REQUIREMENTS": Kept(
+        frozenset({"CREATED"}), _resource("decisionRequirementsId", "decisionRequirementsVersion")
+    ),
+    "FORM": Kept(frozenset({"CREATED"}), _resource("formId", "version")),
+}
+"""By value type: all that is used, and therefore all that the exporter is asked to send."""
