@@ -1,6 +1,7 @@
 """A person's data in whatever is sent to us gets into neither logs nor traces."""
 
 import asyncio
+import re
 import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -9,16 +10,22 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import httpx
 import orjson
 import pytest
 
+from api.people import Role
+from api.routes.login import FORM_COOKIE
 from tests.api.conftest import BEARER, SECRET, new_order_id, order, sign
 from tests.api.test_commands import ORDEROPS, environment
 from tests.api.test_customers import ADDRESS, FORM
 from tests.fakes.collector import Collector, running_collector
+from workers.casefile import people
+from workers.casefile.db import Database
 from workers.casefile.requests import RequestKind
+from workers.runtime import passwords
 from workers.runtime.bootstrap import Assembled
 from workers.runtime.links import Links
 from workers.runtime.native.ports import free_base_port
@@ -128,11 +135,39 @@ async def pages(api: httpx.AsyncClient, canary: str, assembled: Assembled) -> No
     assert (await api.get(f"{path}{canary}")).status_code == 404
 
 
+async def logins(api: httpx.AsyncClient, canary: str, database: Database) -> None:
+    """A log-in: forged, with a name that is none, with a wrong password, rightly, and what comes after it."""
+    api.cookies.clear()
+    known, password = f"u{uuid4().hex[:9]}", f"{canary} {canary}"
+    hashed = await asyncio.to_thread(passwords.hashed, password)
+    await database.run(lambda session: people.add_user(session, known, canary, [Role.AUDITOR], hashed))
+    page = await api.get("/login", params={"next": f"/{canary}"})
+    [token] = re.findall(r'name="csrf" value="(\w+)"', page.text)
+    headers = FORM | {"Cookie": f"{FORM_COOKIE}={page.cookies[FORM_COOKIE]}", "X-Forwarded-For": known}
+    good = {"csrf": token, "name": known, "password": password, "next": f"/{canary}"}
+    for changes, status in (
+        ({"csrf": canary}, 403),
+        ({"name": canary.lower()}, 401),
+        ({"name": password}, 401),
+        ({"password": canary}, 401),
+        ({"next": f"//{canary}"}, 400),
+        ({}, 303),
+    ):
+        answer = await api.post("/login", content=urlencode(good | changes), headers=headers)
+        assert answer.status_code == status, changes
+    [cookie] = [f"{name}={value}" for name, value in answer.cookies.items() if name.startswith("session-")]
+    headers = {"Cookie": cookie, "X-CSRF-Token": canary}
+    assert (await api.get("/logout", headers=headers)).status_code == 200
+    assert (await api.get(f"/cases/{canary}", headers=headers)).status_code == 404
+    assert (await api.post("/logout", headers=headers)).status_code == 403
+
+
 async def test_no_canary_gets_into_logs_or_traces_and_no_value_into_a_problem(
     api: httpx.AsyncClient,
     bridge: httpx.AsyncClient,
     collector: Collector,
     assembled: Assembled,
+    database: Database,
     tmp_path: Path,
     full: bool,
 ) -> None:
@@ -148,6 +183,8 @@ async def test_no_canary_gets_into_logs_or_traces_and_no_value_into_a_problem(
             await pages(api, canary, assembled)
 
     await asyncio.gather(*(say(canary) for canary in canaries))
+    for canary in canaries[:16]:
+        await logins(api, canary, database)
     statuses = {answer.status_code for answer in answers}
     assert {200, 400, 401, 404, 422, 500} <= statuses, statuses
     types = "application/problem+json"
@@ -163,6 +200,7 @@ async def test_no_canary_gets_into_logs_or_traces_and_no_value_into_a_problem(
     traced = "\n".join(str(span) for _, span in collector.spans)
     assert logged.count("http.request") >= len(answers)
     assert traced.count("trace_id") >= len(answers)
+    assert logged.count("access.logged_in") == logged.count('"who":"nobody"') // 2 == 16
     leaks = {
         where: [line[:500] for line in text.splitlines() if "kanarie" in line.lower()][:3]
         for where, text in {"logs": logged, "traces": traced}.items()

@@ -20,7 +20,7 @@ from rich.table import Table
 from workers.adapters.mock_world import MockWorld
 from workers.adapters.olist import read_jsonl, read_orders
 from workers.casefile.db import Database
-from workers.runtime.commands.stack import prepare_with_progress
+from workers.runtime.commands.stack import prepare_with_progress, say_how_to_log_in
 from workers.runtime.demo import books, verdict
 from workers.runtime.demo.feed import Feed
 from workers.runtime.demo.people import People
@@ -138,6 +138,7 @@ def _stack(config: StackConfig, *, keep: bool) -> Iterator[dict[str, str]]:
 
 def _say_where(instance: str, environment: dict[str, str]) -> None:
     console.print(f"Still running: {environment['ORDEROPS_PUBLIC_URL']} (api)")
+    say_how_to_log_in(instance, environment["ORDEROPS_PUBLIC_URL"])
     console.print(f"Look at it:    ORDEROPS_INSTANCE={instance} orderops status | task list | mock mail")
     console.print(f"Stop it:       orderops down --instance {instance} --delete")
 

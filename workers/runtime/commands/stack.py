@@ -58,6 +58,8 @@ def up(
         state = start_keeper(config, line.update)
     console.print(f"Instance {instance} is ready after {time.monotonic() - began:.0f} s.")
     console.print(_addresses(state, apps=apps))
+    if apps:
+        say_how_to_log_in(instance, state.urls["api"])
 
 
 def down(
@@ -142,8 +144,17 @@ def _up_in_foreground(config: StackConfig) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), running_stack(config, console.print) as stack:
         console.print(_addresses(stack.supervisor.state, apps=config.apps))
+        if config.apps:
+            say_how_to_log_in(config.instance, stack.supervisor.state.urls["api"])
         console.print("Ctrl-C stops it.")
         signal.pause()
+
+
+def say_how_to_log_in(instance: str, api: str) -> None:
+    """Nobody can log in before somebody was added: there is no default password."""
+    which = "" if instance == DEFAULT_INSTANCE else f"ORDEROPS_INSTANCE={instance} "
+    console.print(f"People log in at {api}/login once they are added:")
+    console.print(f"  {which}orderops user add NAME --role agent", soft_wrap=True)
 
 
 def _addresses(state: State, *, apps: bool) -> Table:
