@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import Depends
 from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import forms
@@ -14,8 +15,7 @@ from api.errors import Problem
 from api.people import Actor, Role
 from api.schemas.tasks import TaskInfo, task_info
 from api.store import Store
-from workers.casefile.cases import WRITE_ENTRY, Entry
-from workers.casefile.models import Case, Task
+from workers.casefile.models import Case, Task, TimelineEntry
 from workers.runtime.apiclient import title
 from workers.runtime.engine import Engine
 from workers.runtime.errors import EngineConflict, EngineNotFound
@@ -92,14 +92,18 @@ class Desk:
         log.warning("task.refused", who=self._actor.id, task_key=task.key)
         if task.case_id is None:
             return
-        entry = Entry(
+        entry = insert(TimelineEntry).values(
             case_id=task.case_id,
             key=f"task-{task.key}-refused-{self._actor.name}",
             kind="task_refused",
             sentence=f"{self._actor.display_name} may not do “{title(task.element_id)}”",
-            facts={"task_key": task.key, "groups": task.candidate_groups, "actor": self._actor.name},
+            facts={"task_key": task.key, "groups": task.candidate_groups},
+            source="api",
+            actor=self._actor.name,
+            element_id=task.element_id,
         )
-        await self._store.run(lambda session: session.execute(WRITE_ENTRY, entry.values()))
+        once = entry.on_conflict_do_nothing(index_elements=[TimelineEntry.case_id, TimelineEntry.key])
+        await self._store.run(lambda session: session.execute(once))
 
 
 async def _desk(actor: Acting, store: StoreOf, engine: EngineOf) -> Desk:

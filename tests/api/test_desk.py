@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select
 
 from api.people import Role, Scope
 from tests.api.conftest import assert_problem
@@ -10,7 +11,7 @@ from tests.api.fake_engine import FakeEngine
 from tests.api.people import browser, client_at, token_with
 from tests.api.test_tasks import ADDRESS, add_task
 from workers.casefile.db import Database
-from workers.casefile.models import Task
+from workers.casefile.models import Task, TimelineEntry
 
 COMPLETED = {"variables": ADDRESS}
 
@@ -111,6 +112,10 @@ class TestPeople:
                 assert answer.status_code == (200 if theirs else 403), action
             told = [] if theirs else [f"{person.name.title()} may not do “Correct address”"]
             assert await timeline_of(person.client, task.key) == told
+            async with database.sessions() as session:
+                told_by = select(TimelineEntry).where(TimelineEntry.actor == person.name)
+                entries = [(entry.source, entry.element_id) for entry in await session.scalars(told_by)]
+            assert entries == ([] if theirs else [("api", "Task_CorrectAddress")])
         assert bool(engine_seen.completed) is theirs
 
     async def test_of_several_groups_one_is_enough(
