@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import structlog
 from fastapi import Depends
 from sqlalchemy import Select, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import forms
@@ -15,7 +14,9 @@ from api.errors import Problem
 from api.people import Actor, Role
 from api.schemas.tasks import TaskInfo, task_info
 from api.store import Store
-from workers.casefile.models import Case, Task, TimelineEntry
+from workers.casefile import acts
+from workers.casefile.acts import Act
+from workers.casefile.models import Case, Task
 from workers.runtime.apiclient import title
 from workers.runtime.engine import Engine
 from workers.runtime.errors import EngineConflict, EngineNotFound
@@ -32,7 +33,9 @@ class Desk:
 
     async def claim(self, key: int, assignee: str) -> None:
         """409 when somebody else has it. Claiming again what one has is fine."""
-        await self._of_ours(key)
+        task = await self._of_ours(key)
+        whom = "" if assignee == self._actor.name else f" for {assignee}"
+        await self._note(task, "task_claim", f"takes {_named(task)}{whom}")
         try:
             await engine_in_time(self._engine.assign_user_task(key, assignee))
         except EngineNotFound:
@@ -49,6 +52,7 @@ class Desk:
                 return
             if task.assignee != self._actor.name and Role.LEAD not in self._actor.roles:
                 raise _somebody_elses()
+        await self._note(task, "task_unclaim", f"puts {_named(task)} back")
         try:
             await engine_in_time(self._engine.unassign_user_task(key))
         except EngineNotFound:
@@ -64,6 +68,7 @@ class Desk:
                 raise _somebody_elses()
             if task.assignee is None:
                 await self.claim(key, self._actor.name)
+        await self._note(task, "task_completion", f"sends the answers of {_named(task)}")
         try:
             await engine_in_time(self._engine.complete_user_task(key, answers))
         except EngineNotFound:
@@ -90,20 +95,24 @@ class Desk:
 
     async def _keep_refusal(self, task: TaskInfo) -> None:
         log.warning("task.refused", who=self._actor.id, task_key=task.key)
+        await self._note(
+            task, "task_refused", f"may not do {_named(task)}", f"task-{task.key}-refused-{self._actor.id}"
+        )
+
+    async def _note(self, task: TaskInfo, kind: str, does: str, key: str | None = None) -> None:
+        """Keep who asked for what in the case's timeline, before the engine hears of it."""
         if task.case_id is None:
             return
-        entry = insert(TimelineEntry).values(
+        act = Act(
             case_id=task.case_id,
-            key=f"task-{task.key}-refused-{self._actor.name}",
-            kind="task_refused",
-            sentence=f"{self._actor.display_name} may not do “{title(task.element_id)}”",
-            facts={"task_key": task.key, "groups": task.candidate_groups},
-            source="api",
-            actor=self._actor.name,
+            kind=kind,
+            sentence=f"{self._actor.display_name} {does}",
+            actor=self._actor.signature,
+            key=key,
             element_id=task.element_id,
+            facts={"task": str(task.key), "groups": task.candidate_groups},
         )
-        once = entry.on_conflict_do_nothing(index_elements=[TimelineEntry.case_id, TimelineEntry.key])
-        await self._store.run(lambda session: session.execute(once))
+        await self._store.run(lambda session: acts.note(session, act))
 
 
 async def _desk(actor: Acting, store: StoreOf, engine: EngineOf) -> Desk:
@@ -124,6 +133,10 @@ async def find_task(session: AsyncSession, key: int) -> TaskInfo:
     if row is None:
         raise Problem("not-found", "There is no task of this key.")
     return task_info(*row)
+
+
+def _named(task: TaskInfo) -> str:
+    return f"“{title(task.element_id)}”"
 
 
 def _finished() -> Problem:

@@ -50,6 +50,11 @@ class Actor:
         return f"{self.kind}:{self.name}"
 
     @property
+    def signature(self) -> str:
+        """How timelines name them: people by their name alone, as tasks do."""
+        return self.name if self.kind == "person" else self.id
+
+    @property
     def groups(self) -> frozenset[str]:
         """The candidate groups whose tasks this person does."""
         return frozenset().union(*(GROUPS.get(role, frozenset()) for role in self.roles))

@@ -3,14 +3,18 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.deps import EngineOf, StoreOf, engine_in_time
+from api.deps import Acting, EngineOf, StoreOf, engine_in_time
 from api.errors import Problem
+from api.people import Actor
 from api.schemas.common import MAX_KEY, KeyInPath, problems
 from api.schemas.incidents import IncidentInfo, IncidentRetried, Incidents, incident_info
+from workers.casefile import acts
+from workers.casefile.acts import Act
 from workers.casefile.models import Case, Incident
+from workers.runtime.apiclient import title
 
 router = APIRouter(tags=["Incidents"])
 
@@ -23,13 +27,7 @@ async def list_incidents(
     after: Annotated[int, Query(ge=0, le=MAX_KEY, description="`next` of the page before")] = 0,
 ) -> Incidents:
     """The places where cases stand still until somebody mends the cause, and those where they did."""
-    wanted = (
-        select(Incident, Case.id)
-        .outerjoin(Case, Case.process_instance_key == Incident.process_instance_key)
-        .where(Incident.key > after)
-        .order_by(Incident.key)
-        .limit(limit + 1)
-    )
+    wanted = _incidents().where(Incident.key > after).order_by(Incident.key).limit(limit + 1)
     if state != "all":
         unresolved = Incident.resolved_at.is_(None)
         wanted = wanted.where(unresolved if state == "open" else ~unresolved)
@@ -48,13 +46,42 @@ async def list_incidents(
     summary="Try again where a case stands still",
     responses=problems("unauthorized", "forbidden", "not-found", "conflict", "invalid"),
 )
-async def retry_incident(key: Annotated[int, KeyInPath], store: StoreOf, engine: EngineOf) -> IncidentRetried:
+async def retry_incident(
+    key: Annotated[int, KeyInPath], actor: Acting, store: StoreOf, engine: EngineOf
+) -> IncidentRetried:
     """Mend the cause first. A job gets new retries; what it did before is in the journal and is not done twice.
     409 when the incident is resolved already. When the attempt fails, there is a new incident."""
-    incident = await store.run(lambda session: session.get(Incident, key))
-    if incident is None:
+    found = await store.run(lambda session: _find(session, key))
+    if found is None:
         raise Problem("not-found", "There is no incident of this key.")
+    incident, case_id = found
     if incident.resolved_at is not None:
         raise Problem("conflict", "This incident is resolved already.")
+    if case_id is not None:
+        act = _retry(incident, case_id, actor)
+        await store.run(lambda session: acts.note(session, act))
     await engine_in_time(engine.resolve_incident(key, incident.job_key))
     return IncidentRetried(key=str(key))
+
+
+async def _find(session: AsyncSession, key: int) -> tuple[Incident, str | None] | None:
+    row = (await session.execute(_incidents().where(Incident.key == key))).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def _incidents() -> Select[Incident, str]:
+    """Incidents, and the case that each is in."""
+    of_case = Case.process_instance_key == Incident.process_instance_key
+    return select(Incident, Case.id).outerjoin(Case, of_case)
+
+
+def _retry(incident: Incident, case_id: str, actor: Actor) -> Act:
+    return Act(
+        case_id=case_id,
+        kind="incident_retry",
+        sentence=f"{actor.display_name} lets “{title(incident.element_id)}” be tried again",
+        actor=actor.signature,
+        element_id=incident.element_id,
+        process_instance_key=incident.process_instance_key,
+        facts={"incident": str(incident.key)},
+    )

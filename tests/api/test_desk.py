@@ -110,12 +110,14 @@ class TestPeople:
             for action, body in (("claim", {}), ("unclaim", {}), ("complete", COMPLETED)):
                 answer = await person.client.post(f"/tasks/{task.key}/{action}", json=body)
                 assert answer.status_code == (200 if theirs else 403), action
-            told = [] if theirs else [f"{person.name.title()} may not do “Correct address”"]
+            takes, sends = "takes “Correct address”", "sends the answers of “Correct address”"
+            does = [takes, takes, sends] if theirs else ["may not do “Correct address”"]
+            told = [f"{person.name.title()} {what}" for what in does]
             assert await timeline_of(person.client, task.key) == told
             async with database.sessions() as session:
                 told_by = select(TimelineEntry).where(TimelineEntry.actor == person.name)
                 entries = [(entry.source, entry.element_id) for entry in await session.scalars(told_by)]
-            assert entries == ([] if theirs else [("api", "Task_CorrectAddress")])
+            assert entries == [("api", "Task_CorrectAddress")] * len(told)
         assert bool(engine_seen.completed) is theirs
 
     async def test_of_several_groups_one_is_enough(
@@ -133,11 +135,13 @@ class TestPrograms:
         self, app: FastAPI, database: Database, engine_seen: FakeEngine
     ) -> None:
         task = await add_task(database, engine_seen, "Task_CorrectAddress", candidate_groups=["lead"])
-        _, token = await token_with(database, [Scope.TASKS])
+        _, token = await token_with(database, [Scope.READ, Scope.TASKS])
         async with client_at(app) as program:
             program.headers["Authorization"] = f"Bearer {token}"
             claimed = await program.post(f"/tasks/{task.key}/claim", json={"assignee": "agent-1"})
             assert claimed.status_code == 200
             assert engine_seen.open_tasks[task.key] == "agent-1"
+            [said] = await timeline_of(program, task.key)
+            assert said.endswith(" takes “Correct address” for agent-1")
             assert_problem(await program.post(f"/tasks/{task.key}/claim", json={}), 422, "invalid")
             assert (await program.post(f"/tasks/{task.key}/complete", json=COMPLETED)).status_code == 200

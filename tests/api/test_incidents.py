@@ -4,11 +4,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from tests.api.conftest import BEARER, assert_problem, new_order_id
 from tests.api.fake_engine import FakeEngine
 from workers.casefile.db import Database
-from workers.casefile.models import Case, Incident
+from workers.casefile.models import Case, Incident, TimelineEntry
 from workers.runtime.errors import EngineConflict, EngineUnavailable
 
 _keys = itertools.count(2**53 + 1)
@@ -89,6 +90,17 @@ class TestRetrying:
         assert answer.status_code == 202
         assert answer.json() == {"key": str(incident.key), "status": "retried"}
         assert engine_seen.resolved == [(incident.key, job_key)]
+        told = select(TimelineEntry).where(TimelineEntry.process_instance_key == incident.process_instance_key)
+        async with database.sessions() as session:
+            [entry] = await session.scalars(told)
+        assert entry.sentence.endswith(" lets “Get order” be tried again")
+        assert (entry.source, entry.element_id, entry.facts) == (
+            "api",
+            "Task_GetOrder",
+            {"incident": str(incident.key)},
+        )
+        assert entry.actor is not None
+        assert entry.actor.startswith("program:")
 
     async def test_unknown_is_not_found_and_resolved_is_a_conflict(
         self, client: httpx.AsyncClient, database: Database, engine_seen: FakeEngine
