@@ -76,10 +76,11 @@ def create_app(assembled: Assembled) -> FastAPI:
 
 
 def create_bridge(assembled: Assembled) -> FastAPI:
-    """What lies between engine and database: it takes in the engine's records, and its lifespan runs the relay."""
+    """What lies between engine and database: it takes in the engine's records, and its lifespan runs relay and
+    sealer."""
     app = FastAPI(
         openapi_url=None,
-        lifespan=_with_relay(assembled),
+        lifespan=_at_work(assembled),
         redirect_slashes=False,
         dependencies=[Depends(admit)],
     )
@@ -129,13 +130,15 @@ def _serve_files(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
 
 
-def _with_relay(assembled: Assembled) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _at_work(assembled: Assembled) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.relay = asyncio.create_task(assembled.relay.run(), name="relay")
+        sealer = asyncio.create_task(assembled.sealer.run(), name="sealer")
         yield
-        app.state.relay.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await app.state.relay
+        for task in (app.state.relay, sealer):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
     return lifespan

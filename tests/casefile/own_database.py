@@ -12,7 +12,7 @@ from workers.casefile import migrate
 from workers.casefile.db import Database
 from workers.casefile.projection.projector import PROJECTED
 from workers.casefile.projection.tables import table
-from workers.casefile.rebuild import IDENTITY
+from workers.casefile.rebuild import IDENTITY, NOT_OF_THE_STREAM
 
 Rows = dict[str, list[tuple[Any, ...]]]
 
@@ -23,6 +23,7 @@ async def own_database(server_url: str) -> AsyncIterator[Database]:
     name = f"own_{uuid4().hex}"
     url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
     await asyncio.to_thread(_on_server, server_url, f"CREATE DATABASE {name}")
+    await asyncio.to_thread(_on_server, server_url, f"ALTER DATABASE {name} SET synchronous_commit = off")
     await asyncio.to_thread(migrate.upgrade, url)
     database = Database(url, 8)
     yield database
@@ -49,7 +50,8 @@ async def projected(database: Database, *without: str) -> Rows:
         for name in PROJECTED:
             one = table(name)
             keys = IDENTITY.get(name) or one.primary_key.columns.keys()
-            columns = [c for c in one.c if c.name not in without and (name, c.name) != ("timeline", "id")]
+            others = NOT_OF_THE_STREAM.get(name, frozenset()) | set(without)
+            columns = [column for column in one.c if column.name not in others]
             found = await connection.execute(select(*columns).order_by(*(one.c[key] for key in keys)))
             rows[name] = [tuple(row) for row in found]
     return rows
@@ -63,7 +65,8 @@ async def empty(database: Database) -> Database:
 
 
 async def run(database: Database, *statements: str) -> None:
-    """Execute these."""
+    """Execute these, past every trigger."""
     async with database.transaction() as session:
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
         for statement in statements:
             await session.execute(text(statement))

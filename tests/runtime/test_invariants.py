@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, text
 from workers.adapters.mock_world import MockWorld
 from workers.casefile import migrate
 from workers.casefile.db import Database
+from workers.casefile.sealing import Seals
 from workers.contracts.fulfillment import MESSAGES, OUTCOMES, Errors
 from workers.runtime.invariants import check
 from workers.runtime.jobs import Process
@@ -81,10 +82,12 @@ async def url(database_url: str) -> AsyncIterator[str]:
 async def instance(url: str) -> AsyncIterator[Instance]:
     database = Database(url, 2)
     instance = Instance(database)
-    tables = "inbox, cases, records, effects, incidents, tasks, customer_requests, timeline"
+    tables = "inbox, cases, records, effects, incidents, tasks, customer_requests, timeline, audit, audit_heads"
     books = "supplier_orders, ledger_postings, events, mails"
     every = [f"orderops.{name}" for name in tables.split(", ")] + [f"mock.{name}" for name in books.split(", ")]
-    await instance.run(f"TRUNCATE {', '.join(every)}")
+    past_triggers = "SET LOCAL session_replication_role = replica"
+    await instance.run(f"{past_triggers};\nTRUNCATE {', '.join(every)}")
+    await instance.run("UPDATE orderops.audit_progress SET sealed_up_to = 0, entries = 0")
     await instance.run(SUPPLIED)
     yield instance
     await database.close()
@@ -93,7 +96,7 @@ async def instance(url: str) -> AsyncIterator[Instance]:
 async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
     checks = await check(instance.database, [PROCESS], timedelta())
     assert [one.violations for one in checks] == [[]] * len(checks)
-    assert [one.checked for one in checks] == [1, 1, 3, 1, 3, 1]
+    assert [one.checked for one in checks] == [1, 1, 3, 1, 3, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -217,3 +220,27 @@ async def test_an_order_cancelled_after_its_end_may_have_a_second_instance(insta
     """The cancellation starts one by an event of its own; the case points to that one then."""
     await instance.run("UPDATE orderops.cases SET process_instance_key = 13")
     assert await instance.violations() == []
+
+
+ENTRY = """
+INSERT INTO orderops.timeline (case_id, key, kind, sentence, facts, recorded_at)
+VALUES ('1', 'bought', 'bought', 'Bought for 7.00 EUR', '{}', :then)
+"""
+
+
+async def test_history_that_was_changed_is_named(instance: Instance) -> None:
+    await instance.run(ENTRY)
+    await Seals(instance.database).seal()
+    assert await instance.violations() == []
+    past_triggers = "SET LOCAL session_replication_role = replica"
+    await instance.run(f"{past_triggers};\nUPDATE orderops.timeline SET sentence = 'Bought for 6.00 EUR'")
+    says = "case 1, entry 1: changed: its timeline entry does not say what was sealed"
+    assert await instance.violations() == [("I4", says)]
+
+
+async def test_history_that_nobody_seals_is_named(instance: Instance) -> None:
+    await instance.run(ENTRY)
+    assert await instance.violations() == [
+        ("I4", "case 1: its timeline waits for the sealer, as 1 entries in all do")
+    ]
+    assert await instance.violations(grace=7_200) == []

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Float, cast, extract, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from workers.casefile.models import Effect, EffectState, InboxRow, WaitingJob
+from workers.casefile.models import Effect, EffectState, InboxRow, TimelineEntry, WaitingJob
+from workers.casefile.seal import UNSEALED
 
 UNSETTLED_FOR = timedelta(minutes=1)
 """An effect that is intended or unknown for so long is not just under way."""
@@ -27,6 +28,8 @@ class Backlog:
     unsettled_age: float
     waiting_jobs: Mapping[str, float]
     """Age of the oldest job that is not finished, by type."""
+    unsealed_age: float
+    """Of the oldest timeline entry without a seal."""
 
 
 async def backlog(connection: AsyncConnection) -> Backlog:
@@ -47,6 +50,7 @@ async def backlog(connection: AsyncConnection) -> Backlog:
     effects = (await connection.execute(unsettled)).all()
     oldest_jobs = select(WaitingJob.type, func.max(_age(WaitingJob.created_at))).group_by(WaitingJob.type)
     jobs = (await connection.execute(oldest_jobs)).all()
+    unsealed = await connection.scalar(select(func.max(_age(TimelineEntry.recorded_at))).where(UNSEALED))
     counts = {EffectState.INTENDED.value: 0, EffectState.UNKNOWN.value: 0}
     return Backlog(
         inbox_rows=rows or 0,
@@ -54,6 +58,7 @@ async def backlog(connection: AsyncConnection) -> Backlog:
         unsettled=counts | {state: count for state, count, _ in effects},
         unsettled_age=max((age for *_, age in effects), default=0.0),
         waiting_jobs={job_type: max(age, 0.0) for job_type, age in jobs},
+        unsealed_age=max(unsealed or 0.0, 0.0),
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
+from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, MetaData, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -159,6 +160,12 @@ class TimelineEntry(Base):
     """The person who did it."""
     process_instance_key: Mapped[int | None]
     element_id: Mapped[str | None]
+    salt: Mapped[UUID | None] = mapped_column(server_default=func.gen_random_uuid())
+    """So that nobody can guess from a digest what was erased; goes with it."""
+    erased_at: Mapped[datetime | None]
+    """Setting it is the one change there is: the database then blanks sentence, facts, actor and salt."""
+    erased_digest: Mapped[bytes | None]
+    """What they were sealed by; see docs/reference/audit.md."""
 
 
 class CustomerRequest(Base):

@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Executable,
+    Exists,
     MetaData,
     Table,
     and_,
@@ -24,7 +25,6 @@ from sqlalchemy import (
     literal,
     select,
     text,
-    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -61,6 +61,8 @@ _LEARN_SIZES = Statement(text("ANALYZE " + ", ".join(f"{COPIES}.{name}" for name
 
 IDENTITY = {"timeline": ("case_id", "key")}
 """What makes two rows the same; elsewhere the primary key does."""
+NOT_OF_THE_STREAM = {"timeline": frozenset({"id", "salt", "erased_at", "erased_digest"})}
+"""Columns that no record says anything of."""
 OF_THE_STREAM = ("process_instance_key", "state", "outcome", "opened_at", "closed_at")
 """Columns of a case that are made of records; workers write the others."""
 NOT_YET = {"process_instance_key": None, "state": "open", "outcome": None, "closed_at": None}
@@ -73,9 +75,11 @@ class Corrected:
 
     table: str
     rows: int
-    removed: int
-    added: int
+    removed: int = 0
+    added: int = 0
     changed: int = 0
+    kept: int = 0
+    """Entries of the timeline that say something else and stay: history is not rewritten."""
 
 
 class Rebuild:
@@ -123,41 +127,64 @@ def _copy(original: Table) -> Statement:
 async def _correct(connection: Direct, original: Table) -> Corrected:
     copy = original.to_metadata(MetaData(), schema=COPIES)
     [rows] = await connection.rows(Statement(select(func.count().label("number")).select_from(copy)), {})
-    done = [
-        (await connection.rows(Statement(statement), {}))[0].number
-        for statement in (_corrections_of_cases if original.name == "cases" else _corrections)(original, copy)
-    ]
-    return Corrected(original.name, rows.number, *done)
+    corrections = _SPECIAL.get(original.name, _corrections)(original, copy)
+    done = {
+        what: (await connection.rows(Statement(statement), {}))[0].number
+        for what, statement in corrections.items()
+    }
+    return Corrected(original.name, rows.number, **done)
 
 
-def _corrections(original: Table, copy: Table) -> tuple[Executable, Executable]:
+def _corrections(original: Table, copy: Table) -> dict[str, Executable]:
+    there, equal = _counterparts(original, copy)
+    return {"removed": _counted(delete(original).where(~equal)), "added": _added(original, copy, there)}
+
+
+def _corrections_of_timeline(original: Table, copy: Table) -> dict[str, Executable]:
+    """What is missing is added; what says something else is only counted, history stays as it was written."""
+    there, equal = _counterparts(original, copy)
+    different = select(func.count().label("number")).select_from(original)
+    ours = original.c.source == SOURCE, original.c.erased_at.is_(None)
+    return {"added": _added(original, copy, there), "kept": different.where(*ours, ~equal)}
+
+
+def _counterparts(original: Table, copy: Table) -> tuple[Exists, Exists]:
+    """Whether there is a row of the same identity, and whether it says the same."""
     keys = IDENTITY.get(original.name) or original.primary_key.columns.keys()
-    columns = [column.name for column in original.c if original.name != "timeline" or column.name != "id"]
-    ours = original.c.source == SOURCE if original.name == "timeline" else true()
     there = exists().where(*(original.c[name] == copy.c[name] for name in keys))
-    equal = there.where(_same(original, copy, columns))
+    return there, there.where(_same(original, copy, _columns(original)))
+
+
+def _added(original: Table, copy: Table, there: Exists) -> Executable:
+    columns = _columns(original)
     missing = select(*(copy.c[name] for name in columns)).where(~there)
-    return (
-        _counted(delete(original).where(ours, ~equal)),
-        _counted(insert(original).from_select(columns, missing)),
-    )
+    return _counted(insert(original).from_select(columns, missing))
 
 
-def _corrections_of_cases(original: Table, copy: Table) -> tuple[Executable, ...]:
+def _columns(original: Table) -> list[str]:
+    others = NOT_OF_THE_STREAM.get(original.name, frozenset())
+    return [column.name for column in original.c if column.name not in others]
+
+
+def _corrections_of_cases(original: Table, copy: Table) -> dict[str, Executable]:
     """No case is removed: a worker may have described it before the engine told us of it."""
     there = exists().where(original.c.id == copy.c.id)
     columns = ("id", "process", *OF_THE_STREAM)
     forgotten = ~exists().where(copy.c.id == original.c.id)
     known = original.c.process_instance_key.is_not(None) | (original.c.state != "open")
-    return (
-        _counted(update(original).values(NOT_YET).where(forgotten, known)),
-        _counted(insert(original).from_select(columns, select(*(copy.c[name] for name in columns)).where(~there))),
-        _counted(
+    new = select(*(copy.c[name] for name in columns)).where(~there)
+    return {
+        "removed": _counted(update(original).values(NOT_YET).where(forgotten, known)),
+        "added": _counted(insert(original).from_select(columns, new)),
+        "changed": _counted(
             update(original)
             .values({name: copy.c[name] for name in OF_THE_STREAM})
             .where(original.c.id == copy.c.id, ~_same(original, copy, OF_THE_STREAM))
         ),
-    )
+    }
+
+
+_SPECIAL = {"cases": _corrections_of_cases, "timeline": _corrections_of_timeline}
 
 
 def _same(one: Table, other: Table, columns: Sequence[str]) -> ColumnElement[bool]:

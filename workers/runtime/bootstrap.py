@@ -19,6 +19,7 @@ from workers.casefile.inbox import Bell
 from workers.casefile.journal import Journal
 from workers.casefile.records import Projection
 from workers.casefile.requests import CustomerRequests
+from workers.casefile.sealing import Seals
 from workers.common import Effects, Questions
 from workers.ports.addresses import Addresses
 from workers.ports.events import EventBus
@@ -32,6 +33,7 @@ from workers.runtime.health import CHECK_SECONDS, Check
 from workers.runtime.jobs import Process
 from workers.runtime.links import Links
 from workers.runtime.relay import Relay
+from workers.runtime.sealer import Sealer
 from workers.runtime.settings import Settings
 
 
@@ -61,6 +63,7 @@ class Assembled:
     projection: Projection
     bell: Bell
     relay: Relay
+    sealer: Sealer
     books: Books
 
     @property
@@ -128,5 +131,6 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             projection=Projection(database, {process.id: process.outcomes for process in processes}),
             bell=Bell(database),
             relay=Relay(database, engine),
+            sealer=Sealer(Seals(database), settings.audit_anchors),
             books=Books(database, own),
         )

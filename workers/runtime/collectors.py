@@ -20,6 +20,7 @@ GAUGES = {
     "orderops_effects_unsettled": "Effects that are intended or unknown for more than a minute",
     "orderops_effects_oldest_unsettled_seconds": "Age of the oldest of them; 0 when there is none",
     "orderops_jobs_oldest_waiting_seconds": "Age of the oldest job of this type that is not finished",
+    "orderops_audit_oldest_unsealed_seconds": "Age of the oldest timeline entry that is not sealed; 0 without one",
     "orderops_relay_up": "1 when the relay's last attempt reached database and engine",
     "orderops_jobs_in_flight": "Handlers at work",
     "orderops_job_type_silent_seconds": "How long the engine has given no sign of life for this job type",
@@ -78,6 +79,7 @@ class Books(Collector):
         for job_type, age in self._seen.waiting_jobs.items():
             waiting.add_metric([job_type], age)
         yield waiting
+        yield _gauge("orderops_audit_oldest_unsealed_seconds", self._seen.unsealed_age)
 
 
 class RelayLink(Collector):

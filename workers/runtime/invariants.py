@@ -3,19 +3,22 @@
 I1  Each accepted webhook that starts a case has exactly one instance.
 I2  Each effect happened once and for the right amount: journal, books and ledger agree.
 I3  Each case is done, or waits for somebody or something that is named, or is a visible incident.
+I4  The timelines are as they were written: the audit chains verify.
 
-All of it is read in one snapshot. What is younger than the grace time is under way and not judged.
+Each is read in one snapshot. What is younger than the grace time is under way and not judged.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from workers.casefile import verifying_statements
 from workers.casefile.db import Database
+from workers.casefile.verifying import Verification, snapshot
 from workers.runtime.jobs import Process
 from workers.runtime.model import read_diagram
 from workers.runtime.resources import models_dir
@@ -204,7 +207,20 @@ async def check(database: Database, processes: Iterable[Process], grace: timedel
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         settled = await session.scalar(text("SELECT now() - :grace"), {"grace": grace})
         values = {**_starts(processes), "settled": settled}
-        return [await _hold(session, rule, values) for rule in RULES]
+        checks = [await _hold(session, rule, values) for rule in RULES]
+    return [*checks, await _verified(database, settled)]
+
+
+async def _verified(database: Database, settled: datetime) -> Check:
+    async with snapshot(database) as reader:
+        verification = Verification(reader)
+        violations = [str(finding) async for finding in verification.findings()]
+        [late] = await reader.rows(verifying_statements.OVERDUE, {"settled": settled})
+    if late.entries:
+        violations.append(
+            f"case {late.case_id}: its timeline waits for the sealer, as {late.entries} entries in all do"
+        )
+    return Check("I4", "the timeline is sealed, and as it was written", verification.entries, violations)
 
 
 async def _hold(session: AsyncSession, rule: Rule, values: dict[str, Any]) -> Check:

@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -64,6 +65,8 @@ class Settings(BaseSettings):
     """User name the engine's exporter logs in with."""
     records_password: SecretStr
     """Password the engine's exporter logs in with."""
+    audit_anchors: Path | None = None
+    """A file that the bridge tells every anchor of the audit trail; without one, only the log has them."""
     worker_host: str = "127.0.0.1"
     """Interface on which a worker tells of itself; without log-in."""
     worker_port: int | None = Field(None, ge=1, le=65535)

@@ -33,7 +33,7 @@ class Figures:
 
 def judge(orders: int, seed: int, outcome: Outcome) -> Figures:
     """No invariant violated, and everything that can be killed was."""
-    violations = {"I1": len(outcome.unknown), "I2": 0, "I3": 0, "answers": len(outcome.errors)}
+    violations = {"I1": len(outcome.unknown), "I2": 0, "I3": 0, "I4": 0, "answers": len(outcome.errors)}
     for one in outcome.checks:
         violations[one.invariant] += len(one.violations)
     return Figures(

@@ -45,8 +45,10 @@ async def _rebuild(settings: Settings) -> list[Corrected]:
 
 
 def _table(corrected: list[Corrected]) -> Table:
-    table = Table("Table", *(Column(name, justify="right") for name in ("Rows", "Removed", "Added", "Changed")))
+    table = Table(
+        "Table", *(Column(name, justify="right") for name in ("Rows", "Removed", "Added", "Changed", "Kept"))
+    )
     for each in corrected:
-        numbers = (each.rows, each.removed, each.added, each.changed)
+        numbers = (each.rows, each.removed, each.added, each.changed, each.kept)
         table.add_row(each.table, *map(str, numbers))
     return table

@@ -1,0 +1,103 @@
+"""A person's request: everything that the case file holds of an order, and its erasure after the case has ended.
+
+Erased are words, facts and names. That something happened, of which kind and when, stays, and so does the chain.
+"""
+
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workers.casefile.audit_models import AuditEntry
+from workers.casefile.db import Database
+from workers.casefile.models import Base, Case, CustomerRequest, InboxRow, Instance, Record, TimelineEntry
+from workers.casefile.seal import ERASED, ERASED_UP_TO
+
+FINISHED = ("done", "terminated")
+"""States of a case that may be erased."""
+
+
+async def export(database: Database, case_id: str) -> dict[str, Any] | None:
+    """Everything that is held of a case, with its seals; None when there is no such case."""
+    async with database.sessions() as session:
+        case = await session.get(Case, case_id)
+        if case is None:
+            return None
+        entries = select(TimelineEntry).where(TimelineEntry.case_id == case_id).order_by(TimelineEntry.id)
+        requests = select(CustomerRequest).where(CustomerRequest.case_id == case_id)
+        seals = select(AuditEntry).where(AuditEntry.case_id == case_id).order_by(AuditEntry.seq)
+        return {
+            "case": _columns(case),
+            "timeline": [_columns(row) for row in await session.scalars(entries)],
+            "customer_requests": [
+                _columns(row) for row in await session.scalars(requests.order_by(CustomerRequest.created_at))
+            ],
+            "messages": [_columns(row) for row in await session.scalars(_messages(case_id).order_by(InboxRow.id))],
+            "audit": [_columns(row) for row in await session.scalars(seals)],
+        }
+
+
+async def erase(database: Database, case_id: str, actor: str) -> int | None:
+    """Erase a finished case's personal data, and write into its timeline that `actor` did.
+
+    How many timeline entries were erased; None, and nothing is changed, when there is no such case or it has not
+    ended. Repeated, it erases what has come since.
+    """
+    return await database.run(lambda session: _erase(session, case_id, actor))
+
+
+async def _erase(session: AsyncSession, case_id: str, actor: str) -> int | None:
+    finished = select(Case).where(Case.id == case_id, Case.state.in_(FINISHED)).with_for_update()
+    if (case := await session.scalar(finished)) is None:
+        return None
+    case.shop_order = None
+    entries = await _erase_timeline(session, case_id)
+    if entries:
+        session.add(
+            TimelineEntry(
+                case_id=case_id,
+                key=f"erased-{uuid4()}",
+                kind=ERASED,
+                sentence="Personal data erased on request",
+                facts={ERASED_UP_TO: max(entries), "entries": len(entries)},
+                source="command",
+                actor=actor,
+            )
+        )
+    messages = _messages(case_id).with_only_columns(InboxRow.id)
+    await session.execute(update(InboxRow).where(InboxRow.id.in_(messages)).values(variables={}))
+    await session.execute(update(CustomerRequest).where(CustomerRequest.case_id == case_id).values(facts={}))
+    await session.execute(
+        update(Record)
+        .where(
+            Record.process_instance_key.in_(select(Instance.key).where(Instance.case_id == case_id)),
+            Record.facts.has_key("variables"),
+        )
+        .values(facts=Record.facts.op("-", return_type=JSONB())(literal("variables")))
+    )
+    return len(entries)
+
+
+async def _erase_timeline(session: AsyncSession, case_id: str) -> list[int]:
+    """The ids of what was erased: the database blanks what is personal as soon as `erased_at` is set."""
+    erased = (
+        update(TimelineEntry)
+        .where(TimelineEntry.case_id == case_id, TimelineEntry.erased_at.is_(None), TimelineEntry.kind != ERASED)
+        .values(erased_at=func.now())
+        .returning(TimelineEntry.id)
+        .execution_options(synchronize_session=False)
+    )
+    return list(await session.scalars(erased))
+
+
+def _messages(case_id: str) -> Any:
+    """What arrived about a case and was passed on: under its own key, or those of its customer's questions."""
+    questions = select(CustomerRequest.id).where(CustomerRequest.case_id == case_id)
+    ours = or_(InboxRow.correlation_key == case_id, InboxRow.correlation_key.in_(questions))
+    return select(InboxRow).where(ours, InboxRow.published_at.is_not(None))
+
+
+def _columns(row: Base) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in row.__table__.columns}
