@@ -17,6 +17,7 @@ from api.people import Actor
 from api.rights import ROUTES, Right
 from api.store import Store
 from workers.casefile import people
+from workers.runtime.bootstrap import Assembled
 from workers.runtime.engine import Engine
 from workers.runtime.jobs import Message, Process
 from workers.runtime.links import Links
@@ -105,15 +106,17 @@ LinksOf = Annotated[Links, Depends(links)]
 TraceId = Annotated[str, Depends(trace_id)]
 
 
-async def admit(request: Request, settings: SettingsOf, store: StoreOf) -> None:
+async def admit(request: Request) -> None:
     """Before every route: whoever may not is sent away, by the one table of api/rights.py.
 
     401 for nobody, 403 for somebody without the right, and for what a person's browser sends without our page's
-    knowing. A route that the table does not know is for nobody.
+    knowing. A route that the table does not know is for nobody. Open routes pay a look into the table only.
     """
     right = ROUTES.get(f"{request.method} {request.scope['route'].path}")
     if right is Right.OPEN:
         return
+    assembled: Assembled = request.app.state.assembled
+    settings, store = assembled.settings, Store(assembled.database, assembled.bell)
     found = await recognise(request, settings, store)
     if found is None:
         raise Problem(

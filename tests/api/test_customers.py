@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from tests.api.conftest import inbox_rows, new_order_id
 from workers.casefile.db import Database
@@ -152,6 +153,20 @@ class TestChoice:
 
 
 class TestLinks:
+    async def test_wrong_and_somebody_elses_look_the_same(
+        self, address: Asked, choice: Asked, assembled: Assembled, client: httpx.AsyncClient
+    ) -> None:
+        """Or one could find out which orders there are."""
+        links = [
+            assembled.links.url_for("no-such-request", RequestKind.ADDRESS),
+            assembled.links.url_for(choice.id, RequestKind.ADDRESS),
+            Links(SecretStr("of another shop"), "http://testserver").url_for(address.id, RequestKind.ADDRESS),
+            f"{address.link}x",
+            "http://testserver/c/nothing",
+        ]
+        answers = [await client.get(link) for link in links]
+        assert {(answer.status_code, answer.text) for answer in answers} == {(404, answers[0].text)}
+
     async def test_expired(self, assembled: Assembled, client: httpx.AsyncClient) -> None:
         asked = Asked(assembled, client, RequestKind.ADDRESS)
         await asked.open(lasts=timedelta(seconds=-1))

@@ -58,9 +58,9 @@ def _published_to_others(service: Compose) -> Iterator[str]:
 
 
 def _literal_secrets(service: Compose) -> Iterator[str]:
-    """A secret is a required variable and nothing else: no value, no default."""
+    """A secret is a variable, required or empty, and nothing else: no value, no default."""
     for key, value in service.get("environment", {}).items():
-        if re.search(r"PASSWORD|SECRET|TOKEN", key) and not re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+}", str(value)):
+        if re.search(r"PASSWORD|SECRET|TOKEN", key) and not re.fullmatch(r"\$\{[A-Z_]+:(\?[^}]+|-)}", str(value)):
             yield f"{key} is not simply taken from the environment"
         if re.search(r"://[^/@]*:[^@]+@", re.sub(r"\$\{[^}]+}", "", str(value))):
             yield f"{key} has a password in its address"
