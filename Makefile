@@ -41,7 +41,7 @@ demo: setup ## real orders through the real engine, with a table at the end (ARG
 	@$(BIN)/orderops demo $(ARGS)
 
 .PHONY: test
-test: setup ## every test, the engine tests on a real broker included (ARGS="-k address")
+test: setup $(if $(NPM),.assets/node_modules/.package-lock.json) ## every test, the engine tests on a real broker included (ARGS="-k address")
 	@$(BIN)/python -m pytest -m "not compat" $(ARGS)
 
 .PHONY: faults
@@ -99,6 +99,22 @@ endif
 diagrams: setup $(if $(NPM),$(MODELING)) ## draw the models into docs/processes (needs Node, and Chromium or Chrome)
 	@test -n "$(NPM)" || { echo "Drawing needs Node 20 or newer: install it, then run make diagrams again." >&2; exit 1; }
 	@$(BIN)/python .modeling/render.py
+
+# What pages load of others: built from the registry by developers, committed, and in the wheel.
+ASSETS := .assets/node_modules/.package-lock.json
+
+$(ASSETS): .assets/package.json .assets/package-lock.json
+	@cd .assets && npm ci --silent --ignore-scripts
+	@touch $@
+
+.PHONY: assets
+assets: $(if $(NPM),$(ASSETS)) ## build the libraries of the pages into api/static/vendor (needs Node 20 or newer)
+	@test -n "$(NPM)" || { echo "Building needs Node 20 or newer: install it, then run make assets again." >&2; exit 1; }
+	@cd .assets && node build.mjs
+
+.PHONY: test-browser
+test-browser: setup $(if $(NPM),$(ASSETS)) ## the pages in a real Chromium, with screenshots in build/screenshots (needs Chromium or Chrome)
+	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 .PHONY: lock
 lock: $(UV) ## pin every dependency anew

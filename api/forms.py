@@ -1,7 +1,7 @@
 """The forms of user tasks: which form a task has, and whether an answer is one the form would have let through."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,8 @@ from workers.runtime.resources import forms_dir, models_dir
 Form = dict[str, Any]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -47,6 +49,23 @@ def check(form: Form | None, variables: Mapping[str, Any]) -> dict[str, Any]:
         raise Problem("invalid", "The answers do not fit the form.", errors=errors)
     unticked = {key: False for key, field in fields.items() if field["type"] == "checkbox"}
     return {**unticked, **{key: value for key, value in variables.items() if value is not None}}
+
+
+def prefilled(
+    form: Form | None, asked: Mapping[str, Any], happened: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What a form begins with: its fields as the customer was asked about them; what its texts name, as the
+    timeline's facts say it last."""
+    data = {key: value for facts in happened for key, value in facts.items()}
+    data = {key: value for key, value in data.items() if key in _named_in_texts(form or {})}
+    fields = {field["key"] for field in _fields(form or {})}
+    data |= {key: value for key, value in asked.items() if key in fields}
+    return data | {"address_problems": asked["problems"]} if asked.get("problems") else data
+
+
+def _named_in_texts(component: Mapping[str, Any]) -> set[str]:
+    found = set(_NAME.findall(" ".join(_TEMPLATE.findall(component.get("text", "")))))
+    return found.union(*(_named_in_texts(child) for child in component.get("components", ())))
 
 
 def _fields(component: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -16,8 +16,10 @@ from starlette.routing import Match
 from starlette.staticfiles import StaticFiles
 
 from api import pages
+from api.assets import STATIC, Files
 from api.deps import admit
 from api.errors import Problem, as_problem, respond
+from api.live import Changes
 from api.logins import HASHING_AT_ONCE
 from api.middleware import Surroundings
 from api.openapi import add_schemas
@@ -33,6 +35,11 @@ from api.routes import (
     records,
     site,
     tasks,
+    ui_cases,
+    ui_events,
+    ui_processes,
+    ui_start,
+    ui_tasks,
     webhooks,
 )
 from api.schemas.common import ProblemBody
@@ -40,12 +47,13 @@ from api.schemas.shopify import ShopifyOrder
 from api.schemas.tasks import Claim, Completion
 from workers.runtime.bootstrap import Assembled
 
+PAGES = (ui_start.router, ui_cases.router, ui_tasks.router, ui_processes.router, ui_events.router)
+"""What those who work here see."""
+
 DESCRIPTION = """The operations of a shop after checkout: webhooks come in, processes run, people decide.
 
 Errors are `application/problem+json` (RFC 9457) with a `trace_id`. Send a W3C `traceparent` to have your own trace
 id used. What is answered with 2xx is stored; whether the engine is up does not matter."""
-
-_HERE = Path(__file__).parent
 
 
 def create_app(assembled: Assembled) -> FastAPI:
@@ -54,6 +62,7 @@ def create_app(assembled: Assembled) -> FastAPI:
         title="orderops",
         version="1",
         description=DESCRIPTION,
+        lifespan=_without_live_pages_left,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -67,7 +76,8 @@ def create_app(assembled: Assembled) -> FastAPI:
         cases.router,
         health.router,
     )
-    _furnish(app, assembled, (*documented, customers.router, login.router, openid.router, site.router))
+    app.state.changes = Changes(assembled.database)
+    _furnish(app, assembled, (*documented, customers.router, login.router, openid.router, *PAGES, site.router))
     app.state.openid = OpenId(assembled.settings) if assembled.settings.oidc_issuer else None
     _serve_files(app)
     payloads = [message.payload for process in assembled.processes for message in process.messages]
@@ -107,9 +117,14 @@ async def answer_error(request: Request, error: Exception) -> Response:
         problem.headers["Allow"] = _allowed(request)
     if request.url.path.startswith("/c/"):
         return pages.of_problem(problem)
-    if pages.for_people(request.url.path):
+    if pages.for_people(request.url.path) and not _from_a_script(request):
         return login.to_log_in(request) if problem.name == "unauthorized" else pages.of_mistake(problem)
     return respond(request.state.trace_id, request.url.path, problem)
+
+
+def _from_a_script(request: Request) -> bool:
+    """Scripts of our pages say what they can read."""
+    return request.headers.get("accept", "").startswith(("application/json", "text/event-stream"))
 
 
 def _allowed(request: Request) -> str:
@@ -127,7 +142,13 @@ def _serve_files(app: FastAPI) -> None:
     """Our own files, and Swagger UI's as the package fastapi-offline has them."""
     swagger = Path(fastapi_offline.__file__).parent / "static"
     app.mount("/static/swagger", StaticFiles(directory=swagger))
-    app.mount("/static", StaticFiles(directory=_HERE / "static"))
+    app.mount("/static", Files(directory=STATIC))
+
+
+@asynccontextmanager
+async def _without_live_pages_left(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.changes.close()
 
 
 def _at_work(assembled: Assembled) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

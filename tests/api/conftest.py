@@ -14,7 +14,7 @@ import httpx
 import orjson
 import pytest
 from fastapi import FastAPI
-from pydantic import PostgresDsn, SecretStr
+from pydantic import AnyHttpUrl, PostgresDsn, SecretStr
 from sqlalchemy import func, select
 
 from api.main import create_app, create_bridge
@@ -66,6 +66,8 @@ def settings(database_url: str) -> Settings:
         link_secret=SecretStr("link-secret"),
         records_password=SecretStr("records-password"),
         public_url="http://testserver",
+        operate_url=AnyHttpUrl("http://operate.example/"),
+        tasklist_url=AnyHttpUrl("http://tasklist.example"),
     )
 
 

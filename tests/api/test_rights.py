@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from sqlalchemy import func, update
 
+from api.live import Changes
 from api.people import Actor, Role, Scope
 from api.rights import ROUTES, Right
 from tests.api.conftest import BEARER, assert_problem
@@ -125,7 +126,8 @@ SOMEBODY: dict[str, tuple[Arrive, set[Role | Scope]]] = {
 
 
 @pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: FastAPI, database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    app.state.changes = Changes(database, at_most=0)  # a stream would not end
     async with client_at(app) as client:
         yield client
 

@@ -101,7 +101,8 @@ class TestNoteSmallMargin:
             "cost": 5_400,
             "order_total": 6_000,
             "currency": "EUR",
-            "reason": "The margin is below 15 %",
+            "explanation": "The margin is below 15 %",
+            "offer": "cj asks 54.00 EUR of 60.00 EUR",
         }
 
     @pytest.mark.parametrize(

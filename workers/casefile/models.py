@@ -45,6 +45,7 @@ class InboxRow(Base):
     __table_args__ = (
         Index("uq_inbox_dedupe_key", "dedupe_key", unique=True),
         Index("ix_inbox_unpublished", "id", postgresql_where=text("published_at IS NULL AND refused_at IS NULL")),
+        Index("ix_inbox_refused", "id", postgresql_where=text("refused_at IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -118,7 +119,11 @@ class Case(Base):
     __tablename__ = "cases"
     __table_args__ = (
         Index("ix_cases_process_instance_key", "process_instance_key"),
-        Index("ix_cases_state", "state"),
+        Index("ix_cases_opened_at_id", "opened_at", "id"),
+        Index("ix_cases_state_opened_at_id", "state", "opened_at", "id"),
+        Index("ix_cases_outcome_opened_at_id", "outcome", "opened_at", "id"),
+        Index("ix_cases_closed_at_id", "closed_at", "id", postgresql_where=text("closed_at IS NOT NULL")),
+        Index("ix_cases_order_number", "order_number", postgresql_ops={"order_number": "text_pattern_ops"}),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -194,6 +199,12 @@ class Task(Base):
     __table_args__ = (
         Index("ix_tasks_open", "process_instance_key", postgresql_where=text("state = 'open'")),
         Index("ix_tasks_process_instance_key", "process_instance_key"),
+        Index(
+            "ix_tasks_due",
+            text("coalesce(due_at, 'infinity'::timestamptz)"),
+            "key",
+            postgresql_where=text("state = 'open'"),
+        ),
     )
 
     key: Mapped[int] = mapped_column(primary_key=True)
@@ -214,7 +225,10 @@ class Incident(Base):
     """Something an operator has to look at, as the engine last told us."""
 
     __tablename__ = "incidents"
-    __table_args__ = (Index("ix_incidents_process_instance_key", "process_instance_key"),)
+    __table_args__ = (
+        Index("ix_incidents_process_instance_key", "process_instance_key"),
+        Index("ix_incidents_unresolved", "process", "element_id", postgresql_where=text("resolved_at IS NULL")),
+    )
 
     key: Mapped[int] = mapped_column(primary_key=True)
     process: Mapped[str]

@@ -71,6 +71,10 @@ class Settings(BaseSettings):
     """Interface on which a worker tells of itself; without log-in."""
     worker_port: int | None = Field(None, ge=1, le=65535)
     """Port on which a worker tells of itself; without one it does not."""
+    operate_url: AnyHttpUrl | None = None
+    """Where people reach Operate; without it pages do not lead there."""
+    tasklist_url: AnyHttpUrl | None = None
+    """Where people reach Tasklist; without it pages do not lead there."""
     otlp_endpoint: AnyHttpUrl | None = Field(
         default_factory=lambda: os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None, validate_default=True
     )
@@ -102,6 +106,16 @@ class Settings(BaseSettings):
         if info.data.get("oidc_issuer") and not (value if isinstance(value, str) else value.get_secret_value()):
             raise ValueError("is needed with an issuer")
         return value
+
+    def operate_address(self, instance: int | None) -> str | None:
+        """Of a process instance in Operate."""
+        return (
+            f"{str(self.operate_url).rstrip('/')}/processes/{instance}" if self.operate_url and instance else None
+        )
+
+    def tasklist_address(self, task: int) -> str | None:
+        """Of a user task in Tasklist."""
+        return f"{str(self.tasklist_url).rstrip('/')}/{task}" if self.tasklist_url else None
 
     @property
     def collector(self) -> str | None:

@@ -1,0 +1,1 @@
+export { default as NavigatedViewer } from "bpmn-js/lib/NavigatedViewer";

@@ -1,0 +1,251 @@
+"""Cases for people: the list of them, and everything that is known of one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from api.deps import Acting, EngineOf, FormOf, Registry, RegistryOf, SettingsOf, StoreOf
+from api.diagrams import name_of
+from api.errors import Problem
+from api.routes import incidents
+from api.schemas.common import MAX_KEY, KeyInPath
+from api.ui import ROWS, PageOf, address, back_to
+from api.words import words
+from workers.casefile import lists
+from workers.casefile.lists import CasesWanted, Place, Sort
+from workers.casefile.models import Case, CustomerRequest, Decision, Effect, Incident, Task, TimelineEntry
+from workers.casefile.versions import version_of
+from workers.casefile.way import Way, way_of
+
+router = APIRouter(include_in_schema=False)
+
+ENTRIES = 200
+"""Entries of a timeline on one page."""
+PIECES = 200
+"""Effects, tasks or incidents that a case page shows at most; the newest."""
+
+Word = Annotated[str, Query(max_length=100)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The list's parameters, as forms send them: empty ones do not narrow."""
+
+    q: Word = ""
+    state: Literal["", "open", "incident", "done", "terminated"] = ""
+    process: Word = ""
+    outcome: Word = ""
+    sort: Sort = Sort.NEWEST
+    opened_before: Word = ""
+    unsettled: bool = False
+    after: Word = ""
+
+    @property
+    def narrowing(self) -> dict[str, Any]:
+        """All but where the page begins."""
+        return {
+            "q": self.q,
+            "state": self.state,
+            "process": self.process,
+            "outcome": self.outcome,
+            "sort": "" if self.sort is Sort.NEWEST else self.sort.value,
+            "opened_before": self.opened_before,
+            "unsettled": "1" if self.unsettled else "",
+        }
+
+    @property
+    def wanted(self) -> CasesWanted:
+        """The same for the database; 422 when a moment is none."""
+        return CasesWanted(
+            text=self.q.strip(),
+            state=self.state or None,
+            process=self.process or None,
+            outcome=self.outcome or None,
+            opened_before=_moment(self.opened_before) if self.opened_before else None,
+            unsettled=self.unsettled,
+            sort=self.sort,
+        )
+
+    @property
+    def place(self) -> Place | None:
+        """Where the page begins."""
+        if not self.after:
+            return None
+        moment, _, key = self.after.partition("~")
+        return Place(_moment(moment), key)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Problem("invalid", "A moment in the address is none: 2026-01-31T12:00:00Z is one.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@router.get("/ui/cases")
+async def list_cases(
+    page: PageOf, store: StoreOf, registry: RegistryOf, asked: Annotated[Asked, Depends()]
+) -> HTMLResponse:
+    """Search, filter, sort; page by page from an index, however deep."""
+    wanted, place = asked.wanted, asked.place
+
+    async def find(session: AsyncSession) -> dict[str, Any]:
+        found = await lists.cases(session, wanted, place, ROWS + 1)
+        instances = [case.process_instance_key for case in found if case.process_instance_key]
+        return {
+            "cases": found[:ROWS],
+            "next": _next(asked, found[ROWS - 1]) if len(found) > ROWS else None,
+            "total": await lists.count_cases(session, wanted),
+            "waits": await lists.waits(session, instances),
+        }
+
+    return page.show(
+        "cases.html",
+        asked=asked,
+        narrowed=any(asked.narrowing.values()),
+        first=address("/ui/cases", **asked.narrowing) if place else None,
+        outcomes=_outcomes(registry),
+        processes=[process.id for process in registry.all],
+        **await store.run(find),
+    )
+
+
+def _next(asked: Asked, last: Any) -> str:
+    moment: datetime = last.closed_at if asked.sort is Sort.CLOSED else last.opened_at
+    return address("/ui/cases", **asked.narrowing, after=f"{moment.astimezone(UTC).isoformat()}~{last.id}")
+
+
+def _outcomes(registry: Registry) -> list[str]:
+    return sorted({outcome for process in registry.all for outcome in process.outcomes.values()})
+
+
+@router.get("/ui/cases/{case_id}")
+async def show_case(
+    case_id: Annotated[str, Path(max_length=200)],
+    page: PageOf,
+    store: StoreOf,
+    settings: SettingsOf,
+    before: Annotated[int, Query(ge=1, le=MAX_KEY)] = MAX_KEY,
+) -> HTMLResponse:
+    """The whole story of one case."""
+    file = await store.run(lambda session: _read(session, case_id, before))
+    case = file.case
+    return page.show(
+        "case.html",
+        **file.pieces,
+        case=case,
+        order=case.shop_order,
+        now=datetime.now(UTC),
+        headline=_headline(file),
+        timeline=file.timeline[-ENTRIES:],
+        older=_older(case_id, file.timeline),
+        diagram_state=_drawn(file),
+        operate_url=settings.operate_address(case.process_instance_key),
+        in_tasklist=settings.tasklist_address,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """What is read for a case page."""
+
+    case: Case
+    way: Way
+    timeline: list[TimelineEntry]
+    """Oldest first, one more than is shown when there are more."""
+    tasks: list[Task]
+    incidents: list[Incident]
+    effects: list[Effect]
+    questions: list[CustomerRequest]
+    decisions: list[Decision]
+    version: int | None
+    """Of the diagram that the instance goes by."""
+
+    @property
+    def pieces(self) -> dict[str, Any]:
+        """For the template."""
+        return {
+            "tasks": self.tasks,
+            "finished": [task for task in self.tasks if task.state != "open"],
+            "incidents": self.incidents,
+            "resolved": [incident for incident in self.incidents if incident.resolved_at],
+            "effects": self.effects,
+            "unsettled": any(effect.state in lists.UNSETTLED for effect in self.effects),
+            "questions": self.questions,
+            "decisions": self.decisions,
+            "diagram_url": address(f"/ui/processes/{self.case.process}/diagram", version=self.version),
+        }
+
+
+async def _read(session: AsyncSession, case_id: str, before: int) -> File:
+    case = await session.get(Case, case_id)
+    if case is None:
+        raise Problem("not-found", "There is no case of this id.")
+    instance = case.process_instance_key
+    entries = select(TimelineEntry).where(TimelineEntry.case_id == case.id, TimelineEntry.id < before)
+    newest = await session.scalars(entries.order_by(TimelineEntry.id.desc()).limit(ENTRIES + 1))
+    tasks = select(Task).where(Task.process_instance_key == instance).order_by(Task.key.desc()).limit(PIECES)
+    incidents = select(Incident).where(Incident.process_instance_key == instance).order_by(Incident.key.desc())
+    effects = select(Effect).where(Effect.case_id == case.id).order_by(Effect.intended_at.desc(), Effect.key)
+    decisions = select(Decision).where(Decision.process_instance_key == instance).order_by(Decision.decided_at)
+    questions = select(CustomerRequest).where(CustomerRequest.case_id == case.id)
+    return File(
+        case=case,
+        way=await way_of(session, instance),
+        timeline=sorted(newest, key=lambda entry: (entry.happened_at, entry.id)),
+        tasks=list(reversed((await session.scalars(tasks)).all())),
+        incidents=list(reversed((await session.scalars(incidents.limit(PIECES))).all())),
+        effects=list(reversed((await session.scalars(effects.limit(PIECES))).all())),
+        questions=list(await session.scalars(questions.order_by(CustomerRequest.created_at).limit(PIECES))),
+        decisions=list(await session.scalars(decisions.limit(PIECES))),
+        version=await version_of(session, instance),
+    )
+
+
+def _older(case_id: str, timeline: list[TimelineEntry]) -> str | None:
+    if len(timeline) <= ENTRIES:
+        return None
+    return address(f"/ui/cases/{case_id}", before=min(entry.id for entry in timeline[-ENTRIES:]))
+
+
+def _headline(file: File) -> str:
+    """One sentence that says where the case is."""
+    case, now = file.case, datetime.now(UTC)
+    if case.state == "done":
+        return f"Ended: {words(case.outcome)}." if case.outcome else "Ended."
+    if case.state == "terminated":
+        return "It was cancelled in the engine."
+    for incident in file.incidents:
+        if incident.resolved_at is None:
+            return f"Stands still until somebody mends the cause: {incident.message}"
+    for task in file.tasks:
+        if task.state == "open":
+            whom = task.assignee or f"somebody of {', '.join(task.candidate_groups) or 'us'}"
+            return f"Waits for {whom}: {name_of(case.process, task.element_id)}."
+    for question in file.questions:
+        if not question.answered_at and not question.closed_at and question.expires_at > now:
+            return "Waits for the customer's answer."
+    places = ", ".join(name_of(case.process, element) for element in file.way.present)
+    return f"Under way: {places}." if places else "Under way."
+
+
+def _drawn(file: File) -> Mapping[str, Any]:
+    """What the diagram shows."""
+    stuck = {incident.element_id: 1 for incident in file.incidents if incident.resolved_at is None}
+    return {"taken": file.way.taken, "present": file.way.present, "stuck": stuck, "tallied": False}
+
+
+@router.post("/ui/incidents/{key}/retry")
+async def retry_incident(
+    key: Annotated[int, KeyInPath], actor: Acting, store: StoreOf, engine: EngineOf, sent: FormOf
+) -> RedirectResponse:
+    """Let the case go on; back to where the button was."""
+    await incidents.retry_incident(key, actor, store, engine)
+    return back_to(sent.get("back", "/ui/cases?state=incident"))

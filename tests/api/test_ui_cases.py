@@ -1,0 +1,240 @@
+"""The pages of cases, as a browser without scripts gets them."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
+from fastapi import FastAPI
+
+from api.people import Role
+from tests.api.fake_engine import FakeEngine
+from tests.api.people import Browser, browser
+from tests.api.ui_data import (
+    HOSTILE,
+    a_case,
+    a_task,
+    add,
+    ago,
+    an_element,
+    an_entry,
+    an_incident,
+    form_of,
+    number,
+    text,
+)
+from workers.casefile.db import Database
+from workers.casefile.models import Case, CustomerRequest, Effect
+
+ADDRESS = ("name", "street", "street2", "city", "region", "postcode", "country")
+
+
+@pytest.fixture
+async def lead(app: FastAPI, database: Database) -> AsyncIterator[Browser]:
+    async with browser(app, database, Role.LEAD) as somebody:
+        yield somebody
+
+
+def listed(html: str) -> list[str]:
+    return re.findall(r'id="case-(\d+)"', html)
+
+
+class TestList:
+    async def test_a_case_is_found_by_what_people_know_of_it(self, lead: Browser, database: Database) -> None:
+        case = a_case()
+        await add(database, case, a_case())
+        number_without_hash = str(case.order_number)[1:]
+        for query in (case.id, number_without_hash, f"%23{number_without_hash}", str(case.process_instance_key)):
+            assert listed(await text(lead, f"/ui/cases?q={query}")) == [case.id], query
+
+    async def test_a_search_is_text_and_no_pattern(self, lead: Browser, database: Database) -> None:
+        await add(database, a_case())
+        for query in ("%25", "_", "%27%20OR%201=1--", HOSTILE):
+            html = await text(lead, f"/ui/cases?q={query}")
+            assert listed(html) == []
+            assert "<script>alert" not in html
+
+    async def test_filters_narrow_together(self, lead: Browser, database: Database) -> None:
+        key = str(number())
+        done = a_case(order_number=f"{key}-a", state="done", outcome="supplied", closed_at=ago())
+        await add(database, done, a_case(order_number=f"{key}-b"))
+        for query, there in [
+            ("state=done", True),
+            ("state=done&outcome=supplied&process=fulfillment", True),
+            ("state=open&outcome=supplied", False),
+            ("outcome=cancelled", False),
+            ("process=nothing", False),
+            ("opened_before=2020-01-31T12:00:00Z", False),
+            ("unsettled=1", False),
+            ("sort=closed", True),
+        ]:
+            assert (done.id in listed(await text(lead, f"/ui/cases?q={key}&{query}"))) is there, query
+
+    @pytest.mark.parametrize("sort", ["newest", "oldest", "closed"])
+    async def test_pages_follow_each_other_without_gap_or_repetition(
+        self, lead: Browser, database: Database, sort: str
+    ) -> None:
+        """Several cases of one moment included: the place is moment and id."""
+        prefix, moment = str(number()), ago(days=3)
+        cases = [
+            a_case(
+                order_number=f"{prefix}-{each}", opened_at=moment, closed_at=moment + timedelta(hours=each // 40)
+            )
+            for each in range(120)
+        ]
+        await add(database, *cases)
+        seen: list[str] = []
+        path: str | None = f"/ui/cases?q={prefix}&sort={sort}"
+        while path:
+            html = await text(lead, path)
+            seen += listed(html)
+            following = re.search(r'rel="next" href="([^"]+)"', html)
+            path = following.group(1).replace("&amp;", "&") if following else None
+        ids = sorted((case.id for case in cases), reverse=sort != "oldest")
+        in_order = sorted(ids, key=lambda each: -(int(each) - int(cases[0].id)) // 40) if sort == "closed" else ids
+        assert len(seen) == 120
+        assert set(seen) == set(ids)
+        assert sort == "closed" or seen == in_order
+
+    async def test_a_case_says_what_it_waits_for(self, lead: Browser, database: Database) -> None:
+        asked, stuck = a_case(), a_case(state="incident")
+        await add(database, asked, stuck, a_task(asked), an_incident(stuck))
+        assert "Correct address" in await text(lead, f"/ui/cases?q={asked.id}")
+        assert "The shop has no such order." in await text(lead, f"/ui/cases?q={stuck.id}")
+
+    async def test_more_than_anybody_reads_is_not_counted(self, lead: Browser, database: Database) -> None:
+        prefix = str(number())
+        await add(database, *(a_case(order_number=f"{prefix}-{each}") for each in range(501)))
+        assert "500+ cases" in await text(lead, f"/ui/cases?q={prefix}")
+
+    @pytest.mark.parametrize("query", ["sort=no", "state=no", "opened_before=no", "after=no~1", f"q={'x' * 101}"])
+    async def test_what_is_no_question_is_refused(self, lead: Browser, query: str) -> None:
+        await text(lead, f"/ui/cases?{query}", 422)
+
+    async def test_cases_with_effects_of_unknown_outcome(self, lead: Browser, database: Database) -> None:
+        case = a_case()
+        effect = Effect(key=f"e:{case.id}", kind="posting", case_id=case.id, state="unknown", request={})
+        await add(database, case, effect)
+        assert listed(await text(lead, f"/ui/cases?q={case.id}&unsettled=1")) == [case.id]
+
+
+@pytest.fixture
+async def case(database: Database) -> Case:
+    case = a_case()
+    await add(database, case)
+    return case
+
+
+class TestCase:
+    async def test_its_story_is_told_in_order(self, lead: Browser, database: Database, case: Case) -> None:
+        await add(
+            database,
+            an_entry(case, "Second", happened_at=ago(hours=1)),
+            an_entry(case, "First", happened_at=ago(hours=2), actor="ada", element_id="Task_GetOrder"),
+        )
+        html = await text(lead, f"/ui/cases/{case.id}")
+        assert html.index("First") < html.index("Second")
+        assert "ada" in html
+        assert "Get order" in html
+
+    async def test_a_long_story_has_pages(self, lead: Browser, database: Database, case: Case) -> None:
+        await add(database, *(an_entry(case, f"Entry {each}.", happened_at=ago(days=9)) for each in range(205)))
+        html = await text(lead, f"/ui/cases/{case.id}")
+        older = re.search(r'href="([^"]+before=\d+)"', html)
+        assert "Entry 204." in html
+        assert "Entry 4." not in html
+        assert older
+        assert "Entry 4." in await text(lead, older.group(1))
+
+    async def test_text_from_outside_is_shown_as_text(self, lead: Browser, database: Database) -> None:
+        price = {"minor": 1, "currency": "EUR"}
+        order = {
+            "email": HOSTILE, "financial_status": HOSTILE, "cancelled_at": None,
+            "shipping_address": dict.fromkeys(ADDRESS, HOSTILE),
+            "lines": [{"sku": HOSTILE, "title": HOSTILE, "quantity": 1, "unit_price": price}],
+        }  # fmt: skip
+        case = a_case(shop_order=order, order_number=HOSTILE, outcome=HOSTILE, state="incident")
+        incident = an_incident(case, message=HOSTILE, element_id=HOSTILE)
+        task = a_task(case, element_id=HOSTILE, candidate_groups=[HOSTILE], assignee=HOSTILE)
+        asked = CustomerRequest(
+            id=f"{case.id}-q",
+            case_id=case.id,
+            kind=HOSTILE,
+            facts={"problems": [HOSTILE]},
+            expires_at=ago(days=-1),
+        )
+        way = an_element(case, HOSTILE, "ELEMENT_ACTIVATED")
+        await add(database, case, incident, task, asked, way, an_entry(case, HOSTILE, actor=HOSTILE))
+        for path in (
+            f"/ui/cases/{case.id}",
+            f"/ui/cases?q={case.id}",
+            f"/ui/tasks?whose=all&element={quote(HOSTILE)}",
+            f"/ui/tasks/{task.key}",
+        ):
+            html = await text(lead, path)
+            assert "<script>alert" not in html, path
+            assert "<img" not in html, path
+            assert "&lt;script&gt;alert(1)" in html, path
+
+    async def test_the_diagram_gets_the_way_taken_and_the_present_place(
+        self, lead: Browser, database: Database, case: Case
+    ) -> None:
+        await add(
+            database,
+            an_element(case, "Event_OrderPaid", "ELEMENT_ACTIVATED", "START_EVENT"),
+            an_element(case, "Event_OrderPaid", "ELEMENT_COMPLETED", "START_EVENT"),
+            an_element(case, "Flow_OrderPaid", "SEQUENCE_FLOW_TAKEN", "SEQUENCE_FLOW"),
+            an_element(case, "Task_GetOrder", "ELEMENT_ACTIVATED"),
+            an_element(case, "fulfillment", "ELEMENT_ACTIVATED", "PROCESS"),
+        )
+        html = await text(lead, f"/ui/cases/{case.id}")
+        assert "&#34;present&#34;: {&#34;Task_GetOrder&#34;: 1}" in html
+        assert "&#34;Flow_OrderPaid&#34;" in html
+        assert "Under way: Get order." in html
+
+    async def test_links_lead_to_operate_and_tasklist_where_there_are_any(
+        self, lead: Browser, database: Database, case: Case
+    ) -> None:
+        task = a_task(case)
+        await add(database, task)
+        html = await text(lead, f"/ui/cases/{case.id}")
+        assert f"http://operate.example/processes/{case.process_instance_key}" in html
+        assert f"http://tasklist.example/{task.key}" in html
+
+    async def test_an_unknown_case(self, lead: Browser) -> None:
+        await text(lead, "/ui/cases/0000", 404)
+
+
+class TestIncident:
+    async def test_who_may_lets_it_go_on(
+        self, lead: Browser, database: Database, case: Case, engine_seen: FakeEngine
+    ) -> None:
+        incident = an_incident(case)
+        await add(database, incident)
+        assert "Try again" in await text(lead, f"/ui/cases/{case.id}")
+        answer = await lead.client.post(
+            f"/ui/incidents/{incident.key}/retry", data=form_of(lead, back=f"/ui/cases/{case.id}")
+        )
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/ui/cases/{case.id}")
+        assert engine_seen.resolved == [(incident.key, 5)]
+
+    async def test_who_may_not_is_not_offered_it(self, app: FastAPI, database: Database, case: Case) -> None:
+        incident = an_incident(case)
+        await add(database, incident)
+        async with browser(app, database, Role.AGENT) as agent:
+            assert "Try again" not in await text(agent, f"/ui/cases/{case.id}")
+            answer = await agent.client.post(f"/ui/incidents/{incident.key}/retry", data=form_of(agent))
+            assert answer.status_code == 403
+
+    async def test_a_form_leads_to_our_own_pages_only(self, lead: Browser, database: Database, case: Case) -> None:
+        incident = an_incident(case)
+        await add(database, incident)
+        for back in (
+            "https://evil.example",
+            "//evil.example",
+            "/ui\\..\\@evil.example",
+            "/login?next=//evil.example",
+        ):
+            answer = await lead.client.post(f"/ui/incidents/{incident.key}/retry", data=form_of(lead, back=back))
+            assert answer.status_code == 400, back

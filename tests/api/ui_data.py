@@ -1,0 +1,85 @@
+"""Rows as workers and the engine's records leave them, for tests of pages."""
+
+import itertools
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from api import csrf
+from tests.api.people import Browser
+from workers.casefile.db import Database
+from workers.casefile.models import Base, Case, Incident, Record, Task, TimelineEntry
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}\u202e"
+"""A customer's name that would like to be more than text."""
+
+_numbers = itertools.count(uuid.uuid4().int % 10**12 + 10**13)
+
+
+def number() -> int:
+    """A key that nothing else has."""
+    return next(_numbers)
+
+
+def ago(**length: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**length)
+
+
+async def add(database: Database, *rows: Base) -> None:
+    async with database.transaction() as session:
+        session.add_all(rows)
+
+
+def a_case(**changes: Any) -> Case:
+    key = number()
+    values = {
+        "id": str(key), "process": "fulfillment", "process_instance_key": key + 10**15, "state": "open",
+        "order_number": f"#{key}", "currency": "EUR", "total_minor": 5_490, "opened_at": datetime.now(UTC),
+    }  # fmt: skip
+    return Case(**(values | changes))
+
+
+def a_task(case: Case, **changes: Any) -> Task:
+    values = {
+        "key": number(), "process": "fulfillment", "process_instance_key": case.process_instance_key,
+        "element_id": "Task_CorrectAddress", "state": "open", "assignee": None, "candidate_groups": ["support"],
+        "due_at": ago(hours=-5), "priority": 50, "created_at": ago(hours=1), "finished_at": None,
+    }  # fmt: skip
+    return Task(**(values | changes))
+
+
+def an_incident(case: Case, **changes: Any) -> Incident:
+    values = {
+        "key": number(), "process": "fulfillment", "process_instance_key": case.process_instance_key,
+        "element_id": "Task_GetOrder", "job_key": 5, "error_type": "JOB_NO_RETRIES",
+        "message": "The shop has no such order.", "created_at": ago(minutes=5), "resolved_at": None,
+    }  # fmt: skip
+    return Incident(**(values | changes))
+
+
+def an_entry(case: Case, sentence: str, **changes: Any) -> TimelineEntry:
+    values = {"case_id": case.id, "key": str(number()), "kind": "k", "sentence": sentence, "facts": {}}
+    return TimelineEntry(**(values | changes))
+
+
+def an_element(case: Case, element: str, intent: str, kind: str = "SERVICE_TASK") -> Record:
+    """The engine's word of an element entered or left, or of a flow taken."""
+    key = number()
+    return Record(
+        partition=1, position=key, happened_at=datetime.now(UTC), value_type="PROCESS_INSTANCE", intent=intent,
+        key=key, process_instance_key=case.process_instance_key, process="fulfillment", element_id=element,
+        element_type=kind, facts=None,
+    )  # fmt: skip
+
+
+def form_of(somebody: Browser, **fields: str) -> dict[str, str]:
+    """What the forms of our pages send."""
+    return {"csrf": somebody.client.headers[csrf.HEADER], **fields}
+
+
+async def text(somebody: Browser, path: str, status: int = 200) -> str:
+    """The page at an address."""
+    answer = await somebody.client.get(path)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return answer.text

@@ -1,0 +1,155 @@
+"""What people do on pages: by mouse and keyboard, while things change under their hands."""
+
+import asyncio
+import time
+
+import pytest
+from fastapi import FastAPI
+from playwright.async_api import expect
+
+from api.live import Changes
+from api.people import Role
+from tests.api.ui_data import add, an_element, an_entry
+from tests.browser import story
+from tests.browser.conftest import TellingEngine, Visit, tell
+from tests.browser.test_pages import drawn
+from workers.casefile import people
+from workers.casefile.db import Database
+
+pytestmark = pytest.mark.browser
+
+SHIFTS = """() => new Promise(done => {
+    const sum = list => done(list.getEntries().reduce((sum, each) => sum + each.value, 0));
+    new PerformanceObserver(sum).observe({type: 'layout-shift', buffered: true});
+    setTimeout(() => done(0), 500);
+})"""
+
+
+class TestLive:
+    async def test_a_case_page_shows_what_happens_while_it_happens(self, visit: Visit, database: Database) -> None:
+        """At most 1.5 s after it was committed; focus, scroll and what was opened stay as they were."""
+        case, _ = await story.waiting(database)
+        visitor = await visit(f"/ui/cases/{case.id}", Role.AGENT)
+        page = visitor.page
+        await drawn(visitor)
+        await expect(page.locator("#live")).to_have_text("Live")
+        await page.locator("summary", has_text="Questions").click()
+        await page.locator("#h-timeline").scroll_into_view_if_needed()
+        scrolled = await page.evaluate("window.scrollY")
+        await add(database, an_entry(case, "A parcel fell off the ship"))
+        started = time.perf_counter()
+        await tell(database, case.id)
+        await expect(page.get_by_text("A parcel fell off the ship")).to_be_visible(timeout=1500)
+        assert time.perf_counter() - started < 1.5
+        assert await page.evaluate("document.activeElement.textContent") == "Questions to the customer (1)"
+        assert await page.locator("details[open]", has_text="Questions").count() == 1
+        assert await page.evaluate("window.scrollY") == scrolled
+        assert visitor.complaints == []
+
+    async def test_the_diagram_follows(self, visit: Visit, database: Database) -> None:
+        case, _ = await story.waiting(database)
+        visitor = await visit(f"/ui/cases/{case.id}")
+        page = visitor.page
+        await drawn(visitor)
+        await expect(page.locator("#live")).to_have_text("Live")
+        present = page.locator('.djs-shape.present[data-element-id="Task_GetOrder"]')
+        await expect(present).to_have_count(0)
+        await add(database, an_element(case, "Task_GetOrder", "ELEMENT_ACTIVATED"))
+        await tell(database, case.id)
+        await expect(present).to_have_count(1, timeout=2000)
+
+    async def test_it_says_so_while_it_is_not_live(self, visit: Visit, app: FastAPI, database: Database) -> None:
+        page = (await visit("/ui/cases")).page
+        await expect(page.locator("#live")).to_have_text("Live")
+        before, app.state.changes = app.state.changes, Changes(database, at_most=0)
+        await before.close()
+        await expect(page.locator("#live")).to_have_text("Not live", timeout=10_000)
+        app.state.changes = Changes(database)
+        await expect(page.locator("#live")).to_have_text("Live", timeout=10_000)
+
+
+class TestTask:
+    async def test_an_agent_takes_a_task_and_completes_it(
+        self, visit: Visit, database: Database, engine_seen: TellingEngine
+    ) -> None:
+        case, task = await story.waiting(database)
+        engine_seen.open_tasks[task.key] = None
+        visitor = await visit("/ui/tasks?whose=unclaimed", Role.AGENT)
+        page = visitor.page
+        await page.locator(f"#claim-{task.key}").click()
+        await page.goto(f"/ui/tasks/{task.key}")
+        await drawn(visitor)
+        await expect(page.get_by_label("Street and number")).to_have_value("Haupstr.")
+        await page.get_by_label("Street and number").fill("Hauptstr. 5")
+        await page.get_by_role("button", name="Complete the task").click()
+        await page.wait_for_url(f"**/ui/cases/{case.id}")
+        assert engine_seen.completed[0][0] == task.key
+        assert engine_seen.completed[0][1]["street"] == "Hauptstr. 5"
+        assert visitor.complaints == []
+
+    async def test_what_the_server_will_not_take_stands_beside_the_field_and_nothing_is_lost(
+        self, visit: Visit, database: Database, engine_seen: TellingEngine
+    ) -> None:
+        _, task = await story.waiting(database)
+        engine_seen.open_tasks[task.key] = None
+        visitor = await visit(f"/ui/tasks/{task.key}", Role.AGENT)
+        page = visitor.page
+        await page.get_by_role("button", name="Take").click()
+        await drawn(visitor)
+        await page.get_by_label("City").fill("Ber\u0085lin")
+        await page.get_by_role("button", name="Complete the task").click()
+        await expect(page.get_by_role("alert").first).to_contain_text("City contains line breaks")
+        await expect(page.get_by_label("City")).to_have_value("Ber\u0085lin")
+        assert engine_seen.completed == []
+
+    async def test_what_was_typed_outlives_the_session(
+        self, visit: Visit, database: Database, engine_seen: TellingEngine
+    ) -> None:
+        _, task = await story.waiting(database)
+        engine_seen.open_tasks[task.key] = None
+        visitor = await visit(f"/ui/tasks/{task.key}", Role.AGENT)
+        page = visitor.page
+        await page.get_by_role("button", name="Take").click()
+        await drawn(visitor)
+        await page.get_by_label("City").fill("Potsdam")
+        [cookie] = await page.context.cookies()
+        await database.run(lambda session: people.end_session(session, people.hashed(cookie["value"])))
+        await page.get_by_role("button", name="Complete the task").click()
+        await expect(page.get_by_role("alert").first).to_contain_text("Your log-in has ended")
+        await expect(page.get_by_label("City")).to_have_value("Potsdam")
+        await page.reload()
+        assert "/login" in page.url
+        await page.get_by_label("Name").fill(visitor.name)
+        await page.get_by_label("Password").fill("correct horse battery staple")
+        await page.get_by_role("button", name="Log in").click()
+        await page.wait_for_url(f"**/ui/tasks/{task.key}")
+        await drawn(visitor)
+        await expect(page.get_by_label("City")).to_have_value("Potsdam")
+
+
+class TestKeyboard:
+    async def test_the_first_stop_leads_past_the_menu(self, visit: Visit) -> None:
+        page = (await visit("/ui")).page
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_text("Skip to the content")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#main")).to_be_focused()
+
+    async def test_an_operator_lets_a_case_go_on_without_a_mouse(
+        self, visit: Visit, database: Database, engine_seen: TellingEngine
+    ) -> None:
+        case = await story.stuck(database)
+        page = (await visit(f"/ui/cases/{case.id}", Role.LEAD)).page
+        await page.get_by_role("button", name="Try again").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+        assert len(engine_seen.resolved) == 1
+
+
+@pytest.mark.parametrize("path", ["/ui", "/ui/cases", "/ui/tasks?whose=all", "/ui/processes/fulfillment"])
+async def test_nothing_jumps_while_a_page_loads(path: str, visit: Visit, database: Database) -> None:
+    await story.waiting(database)
+    visitor = await visit(path)
+    await drawn(visitor)
+    await asyncio.sleep(0.5)
+    assert await visitor.page.evaluate(SHIFTS) < 0.05

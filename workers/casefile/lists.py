@@ -1,0 +1,173 @@
+"""Lists as people page through them: cases and tasks, each page read from an index, however many there are."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workers.casefile.models import Case, Effect, EffectState, Incident, Task
+
+UNSETTLED = (EffectState.INTENDED, EffectState.UNKNOWN)
+COUNTED = 500
+"""Nobody reads on behind it: more than so many are counted as one more."""
+_INT8 = 2**63
+
+DUE = func.coalesce(Task.due_at, text("'infinity'::timestamptz"))
+"""What the list of tasks is ordered by, and its index."""
+
+
+class Sort(StrEnum):
+    """Orders in which cases can be listed."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    CLOSED = "closed"
+    """Those that ended, the last one first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a list goes on: behind the row of this moment and key."""
+
+    moment: datetime | None
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CasesWanted:
+    """Which cases; what is None or empty does not narrow."""
+
+    text: str = ""
+    """Order id, beginning of the order number, or key of the process instance."""
+    state: str | None = None
+    process: str | None = None
+    outcome: str | None = None
+    opened_before: datetime | None = None
+    unsettled: bool = False
+    """Only those with an effect that may or may not have happened."""
+    sort: Sort = Sort.NEWEST
+
+
+class Whose(StrEnum):
+    """Views of the task list."""
+
+    MINE = "mine"
+    UNCLAIMED = "unclaimed"
+    """Those that nobody has, of the groups named."""
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class TasksWanted:
+    """Which open tasks."""
+
+    whose: Whose
+    name: str
+    groups: Sequence[str]
+    element: str | None = None
+    due_before: datetime | None = None
+
+
+_CASE_COLUMNS = (
+    Case.id, Case.process, Case.process_instance_key, Case.state, Case.outcome, Case.order_number, Case.currency,
+    Case.total_minor, Case.opened_at, Case.closed_at,
+)  # fmt: skip
+"""Not the order as the shop had it: it is large, and a list does not show it."""
+
+
+async def cases(session: AsyncSession, wanted: CasesWanted, after: Place | None, limit: int) -> Sequence[Any]:
+    """At most `limit` cases behind the place."""
+    moment = Case.closed_at if wanted.sort is Sort.CLOSED else Case.opened_at
+    place = tuple_(moment, Case.id)
+    query = select(*_CASE_COLUMNS).where(*_conditions(wanted)).limit(limit)
+    if after is not None:
+        behind = tuple_(literal(after.moment, moment.type), literal(after.key))
+        query = query.where(place > behind if wanted.sort is Sort.OLDEST else place < behind)
+    columns: tuple[ColumnElement[Any], ...] = (moment.expression, Case.id.expression)
+    ordered = columns if wanted.sort is Sort.OLDEST else tuple(column.desc() for column in columns)
+    return (await session.execute(query.order_by(*ordered))).all()
+
+
+async def count_cases(session: AsyncSession, wanted: CasesWanted) -> int:
+    """How many there are, COUNTED + 1 when there are more."""
+    return await up_to(session, select(Case.id).where(*_conditions(wanted)))
+
+
+def _conditions(wanted: CasesWanted) -> Iterable[ColumnElement[bool]]:
+    if wanted.text:
+        yield or_(*_matches(wanted.text))
+    if wanted.state is not None:
+        yield Case.state == wanted.state
+    if wanted.process is not None:
+        yield Case.process == wanted.process
+    if wanted.outcome is not None:
+        yield Case.outcome == wanted.outcome
+    if wanted.opened_before is not None:
+        yield Case.opened_at < wanted.opened_before
+    if wanted.unsettled:
+        yield Case.id.in_(select(Effect.case_id).where(Effect.state.in_(UNSETTLED)))
+    if wanted.sort is Sort.CLOSED:
+        yield Case.closed_at.is_not(None)
+
+
+def _matches(text: str) -> Iterable[ColumnElement[bool]]:
+    """Each by an index of its own. Shops write numbers with a hash in front, people leave it out."""
+    yield Case.id == text
+    yield Case.order_number.startswith(text, autoescape=True)
+    if not text.startswith("#"):
+        yield Case.order_number.startswith(f"#{text}", autoescape=True)
+    if text.isascii() and text.isdigit() and int(text) < _INT8:
+        yield Case.process_instance_key == int(text)
+
+
+async def waits(session: AsyncSession, instances: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """What instances wait for: `incident` with its message, or `task` with its element. By instance key."""
+    keys = list(instances)
+    stuck = select(Incident.process_instance_key, Incident.message)
+    asked = select(Task.process_instance_key, Task.element_id)
+    tasks = await session.execute(asked.where(Task.process_instance_key.in_(keys), Task.state == "open"))
+    found = {key: ("task", element) for key, element in tasks}
+    incidents = stuck.where(Incident.process_instance_key.in_(keys), Incident.resolved_at.is_(None))
+    return found | {key: ("incident", message) for key, message in await session.execute(incidents)}
+
+
+async def tasks(session: AsyncSession, wanted: TasksWanted, after: Place | None, limit: int) -> Sequence[Any]:
+    """At most `limit` open tasks behind the place, those first that are due first; each with its case."""
+    query = (
+        select(Task, Case.id.label("case_id"), Case.order_number)
+        .outerjoin(Case, Case.process_instance_key == Task.process_instance_key)
+        .where(*_open_tasks(wanted))
+        .order_by(DUE, Task.key)
+        .limit(limit)
+    )
+    if after is not None:
+        due = text("'infinity'::timestamptz") if after.moment is None else literal(after.moment, Task.due_at.type)
+        query = query.where(tuple_(DUE, Task.key) > tuple_(due, literal(int(after.key))))
+    return (await session.execute(query)).all()
+
+
+async def count_tasks(session: AsyncSession, wanted: TasksWanted) -> int:
+    """How many there are, COUNTED + 1 when there are more."""
+    return await up_to(session, select(Task.key).where(*_open_tasks(wanted)))
+
+
+def _open_tasks(wanted: TasksWanted) -> Iterable[ColumnElement[bool]]:
+    yield Task.state == "open"
+    if wanted.whose is Whose.MINE:
+        yield Task.assignee == wanted.name
+    if wanted.whose is Whose.UNCLAIMED:
+        yield Task.assignee.is_(None)
+        yield Task.candidate_groups.overlap(list(wanted.groups))
+    if wanted.element is not None:
+        yield Task.element_id == wanted.element
+    if wanted.due_before is not None:
+        yield DUE.op("<")(wanted.due_before)
+
+
+async def up_to(session: AsyncSession, query: Select[Any]) -> int:
+    """How many rows a query has, COUNTED + 1 when there are more: it costs no more however many there are."""
+    return await session.scalar(select(func.count()).select_from(query.limit(COUNTED + 1).subquery())) or 0
