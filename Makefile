@@ -56,6 +56,10 @@ bench: setup ## how fast it is: figures, a table and a picture (ARGS=--quick; AR
 scale: setup ## how fast with 100,000 cases, and how fast it catches up (ARGS=--quick)
 	@$(BIN)/python -m tests.scale $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## whatever is sent to the api: no 5xx, and no answer that is not documented (ARGS=--quick)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 .PHONY: kills
 kills: setup ## 3,000 workers killed with -9 while they buy; the supplier counts (ARGS=--quick)
 	@$(BIN)/python -m tests.faults.kills $(ARGS)

@@ -10,6 +10,13 @@ from pydantic.json_schema import models_json_schema
 from api.rights import ROUTES, Right
 
 _REF = "#/components/schemas/"
+_STRICTER = {
+    "idempotency-key": {
+        "required": True,
+        "schema": {"type": "string", "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    }
+}
+"""Headers that are checked by us, since a missing one has a problem of its own."""
 
 
 def body_of(models: Sequence[type[BaseModel]]) -> dict[str, Any]:
@@ -64,6 +71,8 @@ def add_schemas(app: FastAPI, models: Sequence[type[BaseModel]]) -> None:
             for method, operation in item.items():
                 if ROUTES.get(f"{method.upper()} {path}") is not Right.OPEN:
                     operation["security"] = [{"bearer": []}]
+                for parameter in operation.get("parameters", ()):
+                    parameter.update(_STRICTER.get(parameter["name"], {}))
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way of extending it

@@ -58,9 +58,9 @@ class ProblemBody(Answer):
 
 
 def problems(*names: str) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route, for its documentation. Every route may answer 503 and 500 besides."""
+    """The error answers of a route, for its documentation. Every route may answer 400, 500 and 503 besides."""
     by_status: dict[int | str, dict[str, Any]] = {}
-    for name in (*names, "internal", "unavailable"):
+    for name in dict.fromkeys(("bad-request", *names, "internal", "unavailable")):
         kind = PROBLEMS[name]
         titles = by_status.get(kind.status, {}).get("description")
         by_status[kind.status] = {
