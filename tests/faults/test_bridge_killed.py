@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.casefile.own_database import own_database, projected, run, url_of
 from tests.scale.programs import ENGINE, NDJSON, Running, start
@@ -20,11 +21,12 @@ OVERLAP = 3
 """Batches that are sent again after each kill, although they were answered: as if the answers had got lost."""
 
 
+@pytest.mark.timeout(1_800)
 async def test_killed_in_the_middle_what_it_made_is_what_a_rebuild_makes(
     database_url: str, tmp_path: Path, full: bool
 ) -> None:
     """20,000 records, or a million in full; each of the kills hits a batch that is being taken in."""
-    number, kills = (1_000_000, 20) if full else (20_000, 4)
+    number, kills = (1_000_000, 20) if full else (20_000, 2)
     stream = Stream()
     bodies = list(islice(batches([*stream.deployed(), *stream.orders(number // 100)], BATCH), number // BATCH))
     async with own_database(database_url) as database:

@@ -28,7 +28,7 @@ STATEMENTS = (
         total_minor, opened_at, closed_at)
     SELECT (4000000000000 + n)::text, 'fulfillment', n, state, CASE state WHEN 'done' THEN 'supplied' END,
         '#' || n, 'EUR', 1000 + n % 90000, opened_at, CASE state WHEN 'done' THEN opened_at + interval '1 day' END
-    FROM generate_series(:first, :last) AS n,
+    FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n,
         LATERAL (SELECT CASE WHEN n % 20 = 0 THEN 'open' WHEN n % 50 = 1 THEN 'incident' ELSE 'done' END AS state,
                         now() - n * interval '5 minutes' AS opened_at) AS of_case
     """,
@@ -43,7 +43,7 @@ STATEMENTS = (
     SELECT cases.id, '1-' || process_instance_key * 1000 + entry, 'message_received',
         'Message number ' || entry || ' received', '{}', opened_at + entry * interval '1 minute', 'engine',
         process_instance_key
-    FROM orderops.cases, generate_series(1, :entries) AS entry
+    FROM orderops.cases, generate_series(1, CAST(:entries AS int)) AS entry
     WHERE process_instance_key BETWEEN :first AND :last
     """,
     """

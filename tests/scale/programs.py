@@ -97,7 +97,7 @@ def _answers(url: str) -> bool:
 
 
 def _until(ready: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not ready():
         assert time.monotonic() < deadline, log.read_text()[-2_000:]
         time.sleep(0.05)
