@@ -19,7 +19,7 @@ from tests.fakes.job_gateway import FakeJobGateway, make_job
 from tests.fakes.publisher import FakePublisher
 from tests.runtime.test_relay import arrive
 from workers.casefile.db import Database
-from workers.casefile.models import Effect, InboxRow
+from workers.casefile.models import Effect, InboxRow, WaitingJob
 from workers.runtime.collectors import Books, JobTypes, RelayLink
 from workers.runtime.dispatch import Dispatcher
 from workers.runtime.errors import BusinessOutcome, NeedsHuman, Retryable
@@ -115,6 +115,7 @@ async def books(database_url: str, database: Database) -> AsyncIterator[Books]:
     async with database.transaction() as session:
         await session.execute(delete(InboxRow))
         await session.execute(delete(Effect))
+        await session.execute(delete(WaitingJob))
     own = Database(database_url, pool=1)
     yield Books(database, own)
     await own.close()
@@ -143,6 +144,13 @@ class TestBooks:
                     "('c', 'mail', '1', 'intended', '{}', now() - interval '5 min')"
                 )
             )
+            await session.execute(
+                text(
+                    "INSERT INTO orderops.waiting_jobs (key, type, process, process_instance_key, element_id, "
+                    "retries, created_at) SELECT n, 'test.do', 'test', 1, 'Task', 5, now() - n * interval '1 min' "
+                    "FROM generate_series(1, 10) AS n"
+                )
+            )
         await books.look()
         seen = samples(books)
         assert seen["orderops_inbox_unpublished_rows",] == 3
@@ -150,6 +158,7 @@ class TestBooks:
         assert seen["orderops_effects_unsettled", "unknown"] == 1, "one is just under way"
         assert seen["orderops_effects_unsettled", "intended"] == 1
         assert 300 <= seen["orderops_effects_oldest_unsettled_seconds",] < 310
+        assert 600 <= seen["orderops_jobs_oldest_waiting_seconds", "test.do"] < 610
 
     async def test_the_pool_and_a_scrape_while_it_is_exhausted(self, books: Books, database: Database) -> None:
         async with database.connection() as connection:

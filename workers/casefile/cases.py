@@ -13,6 +13,7 @@ from workers.casefile.db import SCHEMA, Database
 from workers.casefile.direct import Statement
 from workers.casefile.models import Base, Case, TimelineEntry
 from workers.ports.shop import Order
+from workers.runtime.context import current_job
 from workers.runtime.errors import NeedsHuman
 
 _ORDER = TypeAdapter(Order)
@@ -33,11 +34,15 @@ class Entry:
     cost_minor: int | None = None
 
     def values(self) -> dict[str, Any]:
-        """What WRITE_ENTRY is executed with."""
-        return {f"entry_{field.name}": getattr(self, field.name) for field in fields(self)}
+        """What WRITE_ENTRY is executed with; instance and element are those of the job being done."""
+        job = current_job()
+        where = (job.process_instance_key, job.element_id) if job else (None, None)
+        told = {f"entry_{field.name}": getattr(self, field.name) for field in fields(self)}
+        return told | dict(zip(("entry_process_instance_key", "entry_element_id"), where, strict=True))
 
 
 _CASE, _TIMELINE = Base.metadata.tables[f"{SCHEMA}.cases"], Base.metadata.tables[f"{SCHEMA}.timeline"]
+_COLUMNS = ("case_id", "key", "kind", "sentence", "facts", "process_instance_key", "element_id")
 _COST = bindparam("entry_cost_minor", type_=_CASE.c.cost_minor.type)
 _PRICED = (
     update(_CASE)
@@ -47,7 +52,7 @@ _PRICED = (
 )
 _WRITTEN = (
     insert(_TIMELINE)
-    .values({name: bindparam(f"entry_{name}") for name in ("case_id", "key", "kind", "sentence", "facts")})
+    .values({name: bindparam(f"entry_{name}") for name in _COLUMNS})
     .on_conflict_do_nothing(index_elements=[_TIMELINE.c.case_id, _TIMELINE.c.key])
     .cte("written")
 )
