@@ -59,6 +59,7 @@ async def test_decisions_and_the_files_they_were_made_by_are_kept(floor: Floor) 
     assert (instance.state, diagram.id, diagram.kind) == ("done", "fulfillment", "process")
     assert "bpmn:process" in diagram.resource
     assert (address.decision, address.element_id) == ("fulfillment_address_check", "Task_CheckAddress")
+    assert supplier.output is not None
     assert supplier.output["verdict"] == "order"
     tables = [table["decision"] for table in supplier.tables]
     assert tables == ["fulfillment_supplier_zone", "fulfillment_supplier_policy", "fulfillment_supplier_verdict"]
