@@ -62,8 +62,8 @@ def verify_command(
 
         run = _verify(case_id, told, show, lambda done, of: bar.update(task, completed=done, total=of))
         done = asyncio.run(run)
-    what = f"{done.entries} entries of {done.cases} cases and {done.anchors} anchors"
-    console.print(f"{what}: {f'{found} findings' if found else 'all as it was written'}.")
+    judged = f"findings {found}" if found else "all as it was written"
+    console.print(f"Entries {done.entries}, cases {done.cases}, anchors {done.anchors}: {judged}.")
     if found:
         raise typer.Exit(1)
 
