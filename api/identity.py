@@ -15,6 +15,11 @@ from api.store import Store
 from workers.casefile import people
 from workers.runtime.settings import Settings
 
+WATCHING = "x-watching"
+"""A page that renews itself says so in this header: a screen that nobody looks at keeps no session awake."""
+EVENTS = "/ui/events"
+"""Pages come here by themselves, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
@@ -38,8 +43,12 @@ async def recognise(request: Request, settings: Settings, store: Store) -> Recog
     cookie = request.cookies.get(cookie_name(settings))
     if cookie is None:
         return None
-    person = await _person(cookie, settings, store)
+    person = await _person(cookie, settings, store, by_hand=_by_hand(request))
     return Recognised(person, cookie) if person else None
+
+
+def _by_hand(request: Request) -> bool:
+    return request.url.path != EVENTS and WATCHING not in request.headers
 
 
 def _known_program(token: str, settings: Settings) -> Actor | None:
@@ -61,14 +70,14 @@ async def _program(token: str, store: Store) -> Actor | None:
     return Actor(row.name, row.name, "program", scopes=known)
 
 
-async def _person(cookie: str, settings: Settings, store: Store) -> Actor | None:
+async def _person(cookie: str, settings: Settings, store: Store, *, by_hand: bool) -> Actor | None:
     token = {"token_sha256": people.hashed(cookie)}
     idle = timedelta(minutes=settings.session_idle_minutes)
     rows = await store.rows(people.SESSION, {**token, "idle": idle})
     if not rows:
         return None
     [row] = rows
-    if row.seen_long_ago:
+    if row.seen_long_ago and by_hand:
         await store.rows(people.SEEN, token)
     known = frozenset(role for role in Role if role in row.roles)
     return Actor(row.name, row.display_name, "person", roles=known)

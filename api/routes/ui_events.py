@@ -9,7 +9,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.deps import SettingsOf, StoreOf
 from api.errors import Problem
-from api.identity import recognise
+from api.identity import EVENTS, recognise
 from api.live import Changes
 from api.store import Store
 from workers.runtime.settings import Settings
@@ -37,7 +37,7 @@ class Known:
             return False
 
 
-@router.get("/ui/events")
+@router.get(EVENTS)
 async def events(
     request: Request,
     settings: SettingsOf,

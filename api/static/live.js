@@ -54,7 +54,7 @@ async function refresh() {
   }
   fetching = true;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Watching": "1" } });
     if (answer.redirected && new URL(answer.url).pathname === "/login") return leave();
     if (answer.ok) await swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 
 from api.live import Changes
 from api.people import Role
@@ -16,6 +18,8 @@ from tests.api.people import Browser, browser, session_of, wear
 from tests.api.people import add as add_person
 from workers.casefile import people
 from workers.casefile.db import Database
+from workers.casefile.models import UserSession
+from workers.runtime.settings import Settings
 
 
 async def tell(database: Database, cases: str) -> None:
@@ -132,3 +136,23 @@ async def test_when_the_database_hangs_up_pages_are_told_to_come_again(database:
         assert watcher.over
     await changes.require()
     await changes.close()
+
+
+async def test_a_page_that_renews_itself_keeps_no_session_awake(
+    agent: Browser, database: Database, settings: Settings
+) -> None:
+    """Only what somebody does counts; a screen that is left alone is logged out like any other."""
+    long_ago = timedelta(minutes=settings.session_idle_minutes - 1)
+
+    async def seen(**change: Any) -> datetime:
+        of_agent = UserSession.user_name == agent.name
+        async with database.transaction() as session:
+            if change:
+                await session.execute(update(UserSession).where(of_agent).values(**change))
+            return (await session.scalars(select(UserSession.seen_at).where(of_agent))).one()
+
+    before = await seen(seen_at=datetime.now(UTC) - long_ago)
+    assert (await agent.client.get("/ui/tasks", headers={"X-Watching": "1"})).status_code == 200
+    assert await seen() == before
+    assert (await agent.client.get("/ui/tasks")).status_code == 200
+    assert await seen() > before

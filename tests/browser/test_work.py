@@ -77,7 +77,7 @@ class TestTask:
         visitor = await visit("/ui/tasks?whose=unclaimed", Role.AGENT)
         page = visitor.page
         await page.locator(f"#claim-{task.key}").click()
-        await page.goto(f"/ui/tasks/{task.key}")
+        await page.wait_for_url(f"**/ui/tasks/{task.key}")
         await drawn(visitor)
         await expect(page.get_by_label("Street and number")).to_have_value("Haupstr.")
         await page.get_by_label("Street and number").fill("Hauptstr. 5")
