@@ -40,9 +40,17 @@ $(READY): requirements-dev.lock pyproject.toml | $(UV)
 demo: setup ## real orders through the real engine, with a table at the end (ARGS="--help")
 	@$(BIN)/orderops demo $(ARGS)
 
+.PHONY: up
+up: setup ## a stack of your own with Operate and Tasklist (ARGS="--help")
+	@$(BIN)/orderops up --full $(ARGS)
+
+.PHONY: down
+down: setup ## stop it; nothing of it runs on (ARGS=--delete: its data go too)
+	@$(BIN)/orderops down $(ARGS)
+
 .PHONY: test
-test: setup $(if $(NPM),.assets/node_modules/.package-lock.json) ## every test, the engine tests on a real broker included (ARGS="-k address")
-	@$(BIN)/python -m pytest -m "not compat" $(ARGS)
+test: setup $(if $(NPM),.assets/node_modules/.package-lock.json) ## every test but those in a browser, on a real broker, too (ARGS="-k address")
+	@$(BIN)/python -m pytest -m "not compat and not browser" $(ARGS)
 
 .PHONY: faults
 faults: setup ## the fault tests at their full length (`make test` has their short form)
@@ -117,7 +125,7 @@ assets: $(if $(NPM),$(ASSETS)) ## build the libraries of the pages into api/stat
 	@cd .assets && node build.mjs
 
 .PHONY: test-browser
-test-browser: setup $(if $(NPM),$(ASSETS)) ## the pages in a real Chromium, with screenshots in build/screenshots (needs Chromium or Chrome)
+test-browser: setup $(if $(NPM),$(ASSETS)) ## our pages, Operate and Tasklist in a real Chromium, with pictures in build (needs Chromium or Chrome)
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 .PHONY: lock
@@ -126,3 +134,5 @@ lock: $(UV) ## pin every dependency anew
 		--no-annotate --custom-compile-command "make lock" --output-file requirements.lock
 	@$(UV) pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --custom-compile-command "make lock" --output-file requirements-dev.lock
+	@$(MAKE) --no-print-directory setup
+	@$(BIN)/python -m tests.lock_search

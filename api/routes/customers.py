@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from api import csrf, form_body, pages
 from api.arrivals import arrival_of
 from api.deps import LinksOf, Registry, RegistryOf, SettingsOf, StoreOf, TraceId
+from api.deps import settings as settings_of
 from api.errors import Problem
 from api.store import Store
 from workers.casefile import inbox, requests
@@ -94,7 +95,15 @@ class Question:
         """
         process, message = self._registry.find(message_name)
         payload: MessagePayload = message.payload.model_validate(value)
-        arrival = arrival_of(process, message, payload, source="page", body=raw, trace_id=self._trace_id)
+        arrival = arrival_of(
+            process,
+            message,
+            payload,
+            source="page",
+            body=raw,
+            trace_id=self._trace_id,
+            settings=await settings_of(self.request),
+        )
 
         async def work(session: AsyncSession) -> bool:
             if not await requests.answer(session, asked.id):

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api import body
 from api.arrivals import arrival_of
 from api.deps import Acting, Registry, RegistryOf, StoreOf, TraceId
+from api.deps import settings as settings_of
 from api.errors import Problem
 from api.idempotency import IdempotencyKey, Once
 from api.openapi import body_of
@@ -43,7 +44,15 @@ class Sender:
         """Validate, store once, commit; then answer 202 with where to look for it."""
         raw, value = await body.read_json(self.request)
         payload = body.fit(message.payload, value)
-        arrival = arrival_of(process, message, payload, source="api", body=raw, trace_id=self.trace_id)
+        arrival = arrival_of(
+            process,
+            message,
+            payload,
+            source="api",
+            body=raw,
+            trace_id=self.trace_id,
+            settings=await settings_of(self.request),
+        )
 
         async def work(session: AsyncSession) -> dict[str, Any]:
             receipt = await inbox.accept(session, arrival)

@@ -66,7 +66,9 @@ async def shopify(
         return WebhookAnswer(inbox_id=None, duplicate=False)
     process, message = registry.find(TOPICS[topic])
     payload = body.fit(message.payload, {"shopify_order_id": order.order_id})
-    arrival = arrival_of(process, message, payload, source="shopify", body=raw, trace_id=trace_id)
+    arrival = arrival_of(
+        process, message, payload, source="shopify", body=raw, trace_id=trace_id, settings=settings
+    )
     receipt = await store.add(arrival)
     if receipt is None:
         receipt = await store.run(lambda session: inbox.accept(session, arrival))

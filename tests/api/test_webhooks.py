@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from pydantic import AnyHttpUrl
 
 from tests.api.conftest import (
     OLD_SECRET,
@@ -196,3 +197,14 @@ async def test_without_secrets_nothing_is_accepted(
     body = orjson.dumps(order(order_id))
     assert_problem(await post_webhook(body, signature=sign(body, "")), 503, "unavailable")
     assert await inbox_rows(database, str(order_id)) == []
+
+
+async def test_where_there_is_a_tasklist_an_instance_brings_the_address_of_its_case_page(
+    post_webhook: Post, app: Any, settings: Any, assembled: Any, database: Database
+) -> None:
+    tasklist = {"tasklist_url": AnyHttpUrl("http://127.0.0.1:1/tasklist")}
+    app.state.assembled = replace(assembled, settings=settings.model_copy(update=tasklist))
+    order_id = new_order_id()
+    assert (await post_webhook(order(order_id))).status_code == 200
+    [row] = await inbox_rows(database, str(order_id))
+    assert row.variables["case_url"] == f"http://testserver/ui/cases/{order_id}"

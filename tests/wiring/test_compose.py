@@ -156,6 +156,15 @@ def test_the_engine_sends_the_bridge_what_it_takes_in_and_nothing_more(compose: 
     assert exporter["args"]["url"] == f"http://bridge:{port}"
 
 
+def test_pages_link_to_operate_and_tasklist_where_camunda_is_published(compose: Compose) -> None:
+    [web] = [port for port in compose["services"]["camunda"]["ports"] if port.endswith(":8080")]
+    environment = compose["services"]["api"]["environment"]
+    base = f"http://{web.removesuffix(':8080')}"
+    links = {key: value for key, value in environment.items() if re.search(r"_(OPERATE|TASKLIST)_URL$", key)}
+    assert links == {"ORDEROPS_OPERATE_URL": f"{base}/operate", "ORDEROPS_TASKLIST_URL": f"{base}/tasklist"}
+    assert "ORDEROPS_DATABASE_URL" in environment
+
+
 def test_camunda_is_given_every_variable_its_configuration_asks_for(compose: Compose) -> None:
     asked_for = set(re.findall(r"\$\{([A-Z_]+)}", (ROOT / "docker-camunda.yaml").read_text()))
     assert asked_for <= set(compose["services"]["camunda"]["environment"])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from workers.runtime.feel import names
 from workers.runtime.files import Files
 from workers.runtime.formfields import MARK, Field
-from workers.runtime.jobs import Process
+from workers.runtime.jobs import CASE_URL, Process
 from workers.runtime.model import Diagram, FormFile
 from workers.runtime.steps import Step
 from workers.runtime.variables import Variables
@@ -23,7 +23,7 @@ def shown_is_set(process: Process, _diagram: Diagram, files: Files) -> Iterator[
     """A form opens with everything that it shows."""
     for step, form, variables in _forms(process, files):
         there = variables.there(step)
-        for name in sorted(form.content.shown - there) if there is not None else ():
+        for name in sorted(form.content.shown - there - {CASE_URL}) if there is not None else ():
             yield (
                 f"{form.path.name}: it shows {name}, which nothing before {step.id} sets;"
                 " correct the name, or set it in the task's input mappings."

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 Handler = Callable[..., Awaitable[Any]]
 
+CASE_URL = "case_url"
+"""The variable by which forms in Tasklist link to our page of the case; instances bring it where there is one."""
+
 
 class MessagePayload(BaseModel):
     """Base of every message's variables: validated, frozen, and nothing unknown gets through."""

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     """Password the engine's exporter logs in with."""
     audit_anchors: Path | None = None
     """A file that the bridge tells every anchor of the audit trail; without one, only the log has them."""
+    search_url: AnyHttpUrl | None = None
+    """OpenSearch of a full local stack: deploying waits for Tasklist's forms there, and log-ins are kept there."""
     worker_host: str = "127.0.0.1"
     """Interface on which a worker tells of itself; without log-in."""
     worker_port: int | None = Field(None, ge=1, le=65535)

@@ -19,6 +19,7 @@ from workers.runtime.host import Host
 from workers.runtime.jobs import Process
 from workers.runtime.monitor import create_app, engine_answers_anew, run_until_deaf, serving
 from workers.runtime.settings import Settings, load_settings
+from workers.runtime.tasklist import wait_for_forms
 from workers.runtime.tracing import tracing_for
 from workers.runtime.wiring import require_agreement
 
@@ -59,7 +60,11 @@ async def _deploy(settings: Settings) -> list[Deployed]:
         with console.status("Waiting for the engine") as status:
             await wait_until_ready(app.engine, lambda missing: status.update(f"Waiting for the engine: {missing}"))
             status.update("Deploying")
-            return await deploy(app.engine, app.processes)
+            deployed = await deploy(app.engine, app.processes)
+            if settings.search_url:
+                said = "Tasklist has not got yet: {}".format
+                await wait_for_forms(str(settings.search_url), deployed, lambda names: status.update(said(names)))
+            return deployed
 
 
 async def _work(settings: Settings, names: frozenset[str]) -> None:

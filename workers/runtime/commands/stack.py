@@ -15,10 +15,12 @@ from rich.table import Table
 
 from workers.runtime.errors import UserError
 from workers.runtime.native.config import DEFAULT_INSTANCE, StackConfig
+from workers.runtime.native.credentials import load_credentials
 from workers.runtime.native.doctor import examine
 from workers.runtime.native.keeper import start_keeper
 from workers.runtime.native.stack import prepare, running_stack
 from workers.runtime.native.state import Component, State, delete_instance, instances, stop_instance
+from workers.runtime.native.webapps import USER
 
 console = Console(highlight=False)
 
@@ -31,22 +33,26 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def up(
+def up(  # noqa: PLR0913, PLR0917  # one parameter per option
     instance: InstanceOption = DEFAULT_INSTANCE,
     base_port: Annotated[int | None, typer.Option(help="First of the instance's ports.")] = None,
     brokers: Annotated[int, typer.Option(help="1; 3 or 5 for a cluster with as many partitions.")] = 1,
     heap: Annotated[str | None, typer.Option(help="Memory of each broker, e.g. 2g.")] = None,
     apps: Annotated[bool, typer.Option(help="Start api and workers too.")] = True,
+    full: Annotated[
+        bool | None, typer.Option(help="Run Operate and Tasklist too, or no longer; as before without it.")
+    ] = None,
     controlled_clock: Annotated[bool, typer.Option(help="Let the engine's clock be moved.")] = False,
     foreground: Annotated[bool, typer.Option(help="Run until Ctrl-C instead of in the background.")] = False,
 ) -> None:
-    """Start a stack: PostgreSQL, the engine, api and workers."""
+    """Start a stack: PostgreSQL, the engine, api, workers; with --full also OpenSearch, Operate and Tasklist."""
     config = StackConfig(
         instance=instance,
         base_port=base_port,
         brokers=brokers,
         heap=heap,
         apps=apps,
+        full=full,
         controlled_clock=controlled_clock,
     )
     if foreground:
@@ -57,7 +63,7 @@ def up(
     with console.status("Starting") as line:
         state = start_keeper(config, line.update)
     console.print(f"Instance {instance} is ready after {time.monotonic() - began:.0f} s.")
-    console.print(_addresses(state, apps=apps))
+    console.print(_addresses(config, state))
     if apps:
         say_how_to_log_in(instance, state.urls["api"])
 
@@ -126,7 +132,7 @@ def prepare_with_progress(config: StackConfig) -> None:
     """Downloads and unpacks the engine with a progress bar; at once when all is there."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("Downloading Camunda 8.6", visible=False)
+        task = progress.add_task("Downloading", visible=False)
 
         def report(what: str) -> None:
             progress.update(task, visible=False)
@@ -143,7 +149,7 @@ def _up_in_foreground(config: StackConfig) -> None:
     prepare_with_progress(config)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), running_stack(config, console.print) as stack:
-        console.print(_addresses(stack.supervisor.state, apps=config.apps))
+        console.print(_addresses(config, stack.supervisor.state))
         if config.apps:
             say_how_to_log_in(config.instance, stack.supervisor.state.urls["api"])
         console.print("Ctrl-C stops it.")
@@ -157,13 +163,16 @@ def say_how_to_log_in(instance: str, api: str) -> None:
     console.print(f"  {which}orderops user add NAME --role agent", soft_wrap=True)
 
 
-def _addresses(state: State, *, apps: bool) -> Table:
+def _addresses(config: StackConfig, state: State) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column()
     table.add_column(overflow="fold")
     for name, url in state.urls.items():
-        if apps or name not in {"api", "bridge"}:
+        if config.apps or name not in {"api", "bridge"}:
             table.add_row(name, url)
+    if "operate" in state.urls:
+        password = load_credentials(config.state_dir)["ORDEROPS_WEBAPPS_PASSWORD"]
+        table.add_row("log-in", f"{USER} / {password} (Operate, Tasklist)")
     return table
 
 

@@ -16,7 +16,7 @@ from api.people import Role
 from workers.casefile import people
 from workers.casefile.db import DATABASE_AWAY, Database
 from workers.casefile.models import AccessEvent, User
-from workers.runtime import passwords
+from workers.runtime import passwords, webapp_users
 from workers.runtime.errors import UserError
 from workers.runtime.settings import load_settings
 
@@ -24,6 +24,7 @@ Result = TypeVar("Result")
 
 Name = Annotated[str, typer.Argument(help="What they log in with.")]
 Roles = Annotated[list[Role], typer.Option("--role", help="Repeatable.")]
+Webapps = Annotated[bool, typer.Option("--webapps", help="Operate and Tasklist of a full stack, too.")]
 
 users = typer.Typer(no_args_is_help=True, help="Say who may log in, and as what.")
 
@@ -38,11 +39,15 @@ def add_command(
     name: Name,
     role: Roles,
     display_name: Annotated[str | None, typer.Option(help="As others see them; the name without it.")] = None,
+    webapps: Webapps = False,
 ) -> None:
     """Add somebody. The password is asked for, or read from standard input."""
-    name = checked_name(name)
-    hashed = passwords.hashed(_ask_password(name))
+    name, search_url = checked_name(name), _search_url() if webapps else None
+    password = _ask_password(name)
+    hashed = passwords.hashed(password)
     in_database(lambda session: people.add_user(session, name, display_name or name, role, hashed))
+    if search_url:
+        webapp_users.add(search_url, name, password, role)
     _say(f"{name} may log in as {', '.join(role)}.")
 
 
@@ -66,10 +71,15 @@ def roles_command(name: Name, role: Roles) -> None:
 
 
 @users.command("password")
-def password_command(name: Name) -> None:
+def password_command(name: Name, webapps: Webapps = False) -> None:
     """Set a password, asked for or read from standard input. They are logged out everywhere."""
-    changes = {"password_hash": passwords.hashed(_ask_password(name))}
+    search_url = _search_url() if webapps else None
+    password = _ask_password(name)
+    changes = {"password_hash": passwords.hashed(password)}
     in_database(lambda session: people.change_user(session, name, "password_changed", changes))
+    if search_url:
+        roles = next(user.roles for user in in_database(_everybody) if user.name == name)
+        webapp_users.add(search_url, name, password, roles)
     _say(f"{name} has a new password.")
 
 
@@ -78,6 +88,8 @@ def disable_command(name: Name) -> None:
     """Let somebody in no more. They are logged out everywhere; what they did stays theirs."""
     changes = {"disabled_at": func.now()}
     in_database(lambda session: people.change_user(session, name, "user_disabled", changes))
+    if search_url := load_settings().search_url:
+        webapp_users.shut(str(search_url), name)
     _say(f"{name} is let in no more.")
 
 
@@ -133,6 +145,16 @@ def checked_name(name: str) -> str:
 
 async def _everybody(session: AsyncSession) -> Sequence[User]:
     return (await session.scalars(select(User).order_by(User.name))).all()
+
+
+def _search_url() -> str:
+    """Where log-ins to Operate and Tasklist are kept; UserError without a full stack."""
+    search_url = load_settings().search_url
+    if search_url is None:
+        raise UserError(
+            "Operate and Tasklist are not here.", hint="They run in a full stack: `orderops up --full`."
+        )
+    return str(search_url)
 
 
 def _ask_password(name: str) -> str:

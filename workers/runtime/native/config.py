@@ -55,6 +55,8 @@ class StackConfig:
     """-Xmx of each broker; None is 1g, and 512m in a cluster."""
     apps: bool = True
     """Migrate, deploy and start api, bridge and worker too."""
+    full: bool | None = None
+    """Run OpenSearch, Operate and Tasklist too; None is as it was before, without them for a new instance."""
     controlled_clock: bool = False
     """Lets POST /actuator/clock/add on the management port move the engine's time."""
     records_url: str | None = None

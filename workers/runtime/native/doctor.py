@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import psutil
+
 from workers.runtime.errors import UserError
 from workers.runtime.native.config import StackConfig
 from workers.runtime.native.downloads import CAMUNDA, require_space, sha256_of
@@ -11,10 +13,13 @@ from workers.runtime.native.engine import FAST_START_BYTES, UNPACKED_BYTES, Engi
 from workers.runtime.native.java import find_java
 from workers.runtime.native.ports import StackPorts, require_free
 from workers.runtime.native.postgres import postgres_version
+from workers.runtime.native.search import locked, search_folder
 from workers.runtime.native.stack import DATA_BYTES
-from workers.runtime.native.state import State, choose_ports, instances
+from workers.runtime.native.state import State, choose_ports, instances, is_full
 
 LEAST_PYTHON = (3, 11)
+LIGHT_BYTES = 1_000_000_000
+FULL_BYTES = 2_500_000_000
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ def examine(config: StackConfig) -> Iterator[Finding]:
     yield _look("PostgreSQL", postgres_version)
     yield _look("Camunda, downloaded", lambda: _archive(config))
     yield _look("Camunda, unpacked", lambda: _unpacked(config))
+    yield _look("OpenSearch, for --full", lambda: _search(config))
+    yield _look("Memory", lambda: _memory(config))
     yield _look("Disk, downloads", lambda: _space_for_downloads(config))
     yield _look("Disk, data", lambda: _space_for_data(config))
     yield _look("Ports", lambda: _ports(config))
@@ -77,6 +84,28 @@ def _unpacked(config: StackConfig) -> str:
     return f"{folder}, {len(Engine(folder).class_path)} jars"
 
 
+def _search(config: StackConfig) -> str:
+    folder = search_folder(config.cache)
+    jars = {folder / artifact.file_name: artifact for artifact in locked()}
+    there = [jar for jar in jars if jar.exists()]
+    if len(there) < len(jars):
+        return f"{len(there)} of {len(jars)} jars; the first full start downloads them to {folder}"
+    if wrong := [jar for jar, artifact in jars.items() if sha256_of(jar) != artifact.sha256]:
+        raise UserError(f"{wrong[0]} is not what it should be: its checksum differs.", hint=f"Delete {folder}.")
+    return f"{folder}, {len(jars)} jars, checksums right"
+
+
+def _memory(config: StackConfig) -> str:
+    free = psutil.virtual_memory().available
+    running = State.load(config.state_dir)
+    if is_full(config) and not (running and running.owner.alive()) and free < FULL_BYTES:
+        raise UserError(
+            f"{free / 1e9:.1f} GB are free; with Operate and Tasklist it takes {FULL_BYTES / 1e9:.1f} GB.",
+            hint="End other programs, or start without them: `orderops up --no-full`.",
+        )
+    return f"{free / 1e9:.1f} GB free; light takes {LIGHT_BYTES / 1e9:.1f} GB, full {FULL_BYTES / 1e9:.1f} GB"
+
+
 def _space_for_downloads(config: StackConfig) -> str:
     if not engine_folder(config.cache).exists():
         needed = CAMUNDA.size + UNPACKED_BYTES + FAST_START_BYTES
@@ -94,7 +123,7 @@ def _ports(config: StackConfig) -> str:
     state = State.load(config.state_dir)
     if state and state.owner.alive():
         return f"{ports.base} and following, in use by the running instance"
-    require_free(ports.named())
+    require_free(ports.named(full=is_full(config)))
     return f"{ports.base} and following are free"
 
 

@@ -5,8 +5,12 @@
     base + 2   broker, internal API     base + 5   our api
                                         base + 6   our worker (health, metrics)
                                         base + 7   our bridge (the engine's records; health, metrics)
+    base + 8   Operate and Tasklist     base + 17  Operate and Tasklist, to the brokers
+    base + 9   their management         base + 18  OpenSearch, HTTP
+                                        base + 19  OpenSearch, transport
 
-Broker 2 of a cluster has the same from base + 10, broker 3 from base + 20; api, worker and bridge are there once.
+Broker 2 of a cluster has the same five from base + 10, broker 3 from base + 20; all else is there once, and what
+Operate and Tasklist need in a full stack only.
 """
 
 import errno
@@ -94,12 +98,47 @@ class StackPorts:
         """Our bridge: where the engine sends its records."""
         return self.base + 7
 
-    def named(self, *, apps: bool = True) -> dict[int, str]:
+    @property
+    def webapps(self) -> int:
+        """Operate and Tasklist."""
+        return self.base + 8
+
+    @property
+    def webapps_management(self) -> int:
+        """Health of Operate and Tasklist."""
+        return self.base + 9
+
+    @property
+    def webapps_cluster(self) -> int:
+        """Operate and Tasklist to the brokers."""
+        return self.base + 17
+
+    @property
+    def search(self) -> int:
+        """OpenSearch, HTTP."""
+        return self.base + 18
+
+    @property
+    def search_transport(self) -> int:
+        """OpenSearch among its own."""
+        return self.base + 19
+
+    def named(self, *, apps: bool = True, full: bool = False) -> dict[int, str]:
         """Port to what needs it, in words."""
         named: dict[int, str] = {}
         for number in range(self.brokers):
             named |= self.broker(number).named("broker" if self.brokers == 1 else f"broker {number + 1}")
-        return named | ({self.api: "api", self.worker: "worker", self.bridge: "bridge"} if apps else {})
+        if apps:
+            named |= {self.api: "api", self.worker: "worker", self.bridge: "bridge"}
+        if full:
+            named |= {
+                self.webapps: "Operate and Tasklist",
+                self.webapps_management: "Operate and Tasklist (management)",
+                self.webapps_cluster: "Operate and Tasklist (cluster)",
+                self.search: "OpenSearch",
+                self.search_transport: "OpenSearch (transport)",
+            }
+        return named
 
 
 def is_free(port: int) -> bool:
@@ -146,6 +185,6 @@ def _by_whom(port: int) -> str:
 def free_base_port(brokers: int = 1, avoid: Iterable[int] = ()) -> int:
     """A base port at random whose ports are all free; `avoid` holds the bases of other instances."""
     for base in random.sample(_TESTS, len(_TESTS)):
-        if base not in set(avoid) and all(is_free(port) for port in StackPorts(base, brokers).named()):
+        if base not in set(avoid) and all(is_free(port) for port in StackPorts(base, brokers).named(full=True)):
             return base
     raise UserError("No free ports were found between 20000 and 32000.", hint="Stop what is not needed.")

@@ -2,7 +2,8 @@
 
 PostgreSQL and the brokers start together, since the brokers need nothing; while they come up, the database is
 migrated, and api and bridge are started (the engine sends the bridge its records). With the brokers ready the
-workers start, and while they do, the models are deployed.
+workers start, and while they do, the models are deployed. In a full stack OpenSearch starts with the brokers,
+Operate and Tasklist when it is ready, and the deployment ends when Tasklist has the forms.
 """
 
 import shutil
@@ -28,7 +29,9 @@ from workers.runtime.native.java import find_java
 from workers.runtime.native.locks import exclusive_or
 from workers.runtime.native.ports import HOST, StackPorts, require_free
 from workers.runtime.native.postgres import Postgres, prepare_postgres
+from workers.runtime.native.search import Search, prepare_search
 from workers.runtime.native.supervisor import Supervisor
+from workers.runtime.native.webapps import Webapps
 
 Report = Callable[[str], None]
 """Called with what happens now, in words for people."""
@@ -44,6 +47,8 @@ def prepare(config: StackConfig, report: Report, progress: Progress) -> None:
     """Everything that may need the network or much time: once per machine, not once per start."""
     java = find_java(config.java)
     engine = prepare_engine(config.cache, progress, lambda: report("Waiting for another download of Camunda"))
+    if states.is_full(config):
+        prepare_search(config.cache, progress, lambda: report("Waiting for another download of OpenSearch"))
     fast_start(java, engine, report)
 
 
@@ -55,6 +60,8 @@ class Stack:
         self.state_dir = config.state_dir
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.ports: StackPorts = states.choose_ports(config)
+        self.full = states.is_full(config)
+        self.search = Search(self.state_dir / "search", self.ports)
         self.secrets: dict[str, str] = {}
         first = self.ports.broker(0)
         self.grpc_address = f"{HOST}:{first.grpc}"
@@ -101,10 +108,12 @@ class Stack:
         self._held.enter_context(exclusive_or(self.state_dir / "instance.lock", lambda: taken))
         states.stop_instance(self.config)
         self._held.callback((self.state_dir / "state.json").unlink, missing_ok=True)
-        states.remember_ports(self.config, self.ports)
+        states.remember(self.config, self.ports, full=self.full)
+        if not self.full:  # what Operate and Tasklist knew would have a gap when they come back
+            shutil.rmtree(self.search.folder, ignore_errors=True)
         self.secrets = load_credentials(self.state_dir)
         require_space(self.state_dir, DATA_BYTES, f"Instance {name}")
-        require_free(self.ports.named(apps=self.config.apps))
+        require_free(self.ports.named(apps=self.config.apps, full=self.full))
 
     def _start(self, report: Report) -> None:
         supervisor = self.supervisor
@@ -112,6 +121,8 @@ class Stack:
         report("Starting PostgreSQL and the engine")
         for broker in brokers:
             supervisor.start(broker)
+        if self.full:
+            supervisor.start(self._search())
         postgres = prepare_postgres(self.state_dir / "postgres")
         self.database_url = postgres.url
         supervisor.start(self._postgres(postgres))
@@ -122,13 +133,21 @@ class Stack:
             supervisor.run(self._app("migrate"))
             supervisor.start(self._api())
             supervisor.start(self._bridge())
+        if self.full:
+            report("Waiting for OpenSearch")
+            supervisor.wait_ready("search")
+            supervisor.start(self._webapps())
         report("Waiting for the engine")
         for broker in brokers:
             supervisor.wait_ready(broker.name)
         if self.config.apps:
-            report("Deploying processes, decisions and forms; starting the workers")
             supervisor.start(self._worker())
-            supervisor.run(self._app("deploy"))
+        if self.full:
+            report("Waiting for Operate and Tasklist")
+            supervisor.wait_ready("webapps")
+        if self.config.apps:
+            report("Deploying processes, decisions and forms; starting the workers")
+            supervisor.run(replace(self._app("deploy"), ready_seconds=240))
             supervisor.wait_ready("api")
             supervisor.wait_ready("bridge")
             supervisor.wait_ready("worker")
@@ -146,6 +165,7 @@ class Stack:
                 heap=self.config.broker_heap,
                 controlled_clock=self.config.controlled_clock,
                 records=self._records(),
+                search_url=self.search.url if self.full else None,
                 partitions=self.config.partitions,
             )
             broker.write_configuration()
@@ -164,6 +184,23 @@ class Stack:
             ready_seconds=180,
             address=f"{HOST}:{self.ports.broker(broker.number).grpc}",
         )
+
+    def _search(self) -> Program:
+        class_path = prepare_search(self.config.cache, lambda _done, _total: None)
+        program = self.search.program(find_java(self.config.java), class_path, self._log("search"))
+        return replace(program, command=[*YIELDING, *program.command])
+
+    def _webapps(self) -> Program:
+        engine = prepare_engine(self.config.cache, lambda _done, _total: None)
+        program = self.webapps.program(find_java(self.config.java), engine, self._log("webapps"))
+        return replace(program, command=[*YIELDING, *program.command])
+
+    @property
+    def webapps(self) -> Webapps:
+        """Operate and Tasklist, once the instance has its secrets."""
+        password = self.secrets["ORDEROPS_WEBAPPS_PASSWORD"]
+        folder, url = self.state_dir / "webapps", self.search.url
+        return Webapps(folder=folder, ports=self.ports, search_url=url, password=password)
 
     def _records(self) -> Records | None:
         url = self.config.records_url or (self.bridge_url if self.config.apps else None)
@@ -226,6 +263,9 @@ class Stack:
             "api": self.api_url,
             "bridge": self.bridge_url,
         }
+        if self.full:
+            webapps = {"operate": self.webapps.operate_url, "tasklist": self.webapps.tasklist_url}
+            self.supervisor.state.urls |= {**webapps, "search": self.search.url}
         self.supervisor.state.save(self.state_dir)
 
 

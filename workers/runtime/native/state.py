@@ -87,6 +87,9 @@ def instances(home: Path) -> Iterator[Path]:
 def environment(urls: Mapping[str, str]) -> dict[str, str]:
     """The settings by which our programs find an instance, without its secrets."""
     api, bridge = urlsplit(urls["api"]), urlsplit(urls["bridge"])
+    webapps = {
+        f"ORDEROPS_{name.upper()}_URL": urls[name] for name in ("operate", "tasklist", "search") if name in urls
+    }
     return {
         "ORDEROPS_DATABASE_URL": urls["database"],
         "ORDEROPS_ZEEBE_GRPC": urls["grpc"],
@@ -97,6 +100,7 @@ def environment(urls: Mapping[str, str]) -> dict[str, str]:
         "ORDEROPS_BRIDGE_HOST": bridge.hostname or HOST,
         "ORDEROPS_BRIDGE_PORT": str(bridge.port),
         "ORDEROPS_PUBLIC_URL": urls["api"],
+        **webapps,
     }
 
 
@@ -113,8 +117,7 @@ def choose_ports(config: StackConfig) -> StackPorts:
 
     Raises UserError when the instance's data are from another number of brokers.
     """
-    path = config.state_dir / "instance.json"
-    known = json.loads(path.read_text()) if path.exists() else {}
+    known = _known(config)
     if known.get("brokers", config.brokers) != config.brokers:
         raise UserError(
             f"Instance {config.instance} was made with {known['brokers']} broker(s); its data do not fit "
@@ -124,11 +127,20 @@ def choose_ports(config: StackConfig) -> StackPorts:
     return StackPorts(config.base_port or known.get("base_port") or _new_base(config), config.brokers)
 
 
-def remember_ports(config: StackConfig, ports: StackPorts) -> None:
-    """Keeps the ports for the next start."""
-    (config.state_dir / "instance.json").write_text(
-        json.dumps({"base_port": ports.base, "brokers": ports.brokers})
-    )
+def is_full(config: StackConfig) -> bool:
+    """Whether Operate and Tasklist belong to it: as chosen, else as it was before."""
+    return bool(_known(config).get("full", False)) if config.full is None else config.full
+
+
+def remember(config: StackConfig, ports: StackPorts, *, full: bool) -> None:
+    """Keeps what an instance is for the next start."""
+    known = {"base_port": ports.base, "brokers": ports.brokers, "full": full}
+    (config.state_dir / "instance.json").write_text(json.dumps(known))
+
+
+def _known(config: StackConfig) -> dict[str, Any]:
+    path = config.state_dir / "instance.json"
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _new_base(config: StackConfig) -> int:

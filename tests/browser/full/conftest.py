@@ -1,0 +1,102 @@
+"""One full stack and one Chromium for all browser tests; a picture of each test's last page in build/browser."""
+
+import shutil
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.browser.full.people import AGENT, AGENT_PASSWORD, Webapps, file_name
+from tests.engine.shop_floor import Floor
+from workers.adapters.mock_world import MockWorld
+from workers.runtime import webapp_users
+from workers.runtime.bootstrap import assemble
+from workers.runtime.gateway import GrpcJobGateway
+from workers.runtime.host import Host
+from workers.runtime.native.config import StackConfig
+from workers.runtime.native.ports import free_base_port
+from workers.runtime.native.stack import Stack, running_stack
+from workers.runtime.native.webapps import USER
+from workers.runtime.settings import Settings
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PICTURES = Path(__file__).parents[3] / "build" / "browser"
+
+
+def tell(step: str) -> None:
+    """It takes half a minute."""
+    sys.stderr.write(f"{step}\n")
+
+
+@pytest.fixture(scope="session")
+def stack(scratch: Path) -> Iterator[Stack]:
+    """What `make up` starts, with everything of its own."""
+    config = StackConfig(instance="browser", home=scratch, base_port=free_base_port(), full=True, heap="512m")
+    with running_stack(config, tell) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+async def floor(stack: Stack) -> AsyncIterator[Floor]:
+    """The stack's api, database and outside world, as engine tests use them."""
+    environment = stack.environment()
+    values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in environment.items()}
+    settings = Settings.model_validate(values)
+    token = stack.secrets["ORDEROPS_API_TOKENS"]
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        MockWorld(stack.database_url) as world,
+        assemble(settings) as app,
+        httpx.AsyncClient(base_url=stack.api_url, headers=headers, timeout=10) as http,
+    ):
+        host = Host([], GrpcJobGateway(app.engine.channel))
+        secret = stack.secrets["ORDEROPS_SHOPIFY_SECRETS"]
+        yield Floor(app, world, http, stack.management_url, host=host, secret=secret)
+
+
+@pytest.fixture(scope="session")
+async def tasklist(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """Tasklist's own API, logged in."""
+    url = stack.webapps.tasklist_url.removesuffix("/tasklist")
+    async with httpx.AsyncClient(base_url=url, timeout=10) as http:
+        password = stack.secrets["ORDEROPS_WEBAPPS_PASSWORD"]
+        answer = await http.post("/api/login", data={"username": USER, "password": password})
+        assert answer.is_success, answer.status_code
+        yield http
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.fail("Browser tests need Chromium or Chrome on the PATH. On Debian: apt install chromium")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
+    """A page of a browser that nobody has logged in with."""
+    context = await chromium.new_context(viewport={"width": 1400, "height": 900})
+    page = await context.new_page()
+    yield page
+    await page.screenshot(path=PICTURES / f"{file_name(request.node.name)}.png")
+    await context.close()
+
+
+@pytest.fixture(scope="session")
+def agent(stack: Stack) -> str:
+    """An agent who may log in to Tasklist."""
+    webapp_users.add(stack.search.url, AGENT, AGENT_PASSWORD, ["agent"])
+    return AGENT
+
+
+@pytest.fixture
+def webapps(page: Page, stack: Stack, agent: str) -> Webapps:
+    return Webapps(page, stack)
