@@ -1,7 +1,7 @@
 """Log-ins of people to Operate and Tasklist: documents in OpenSearch, since Camunda 8.6 has no API for them.
 
-Both run in one JVM and ask Operate's index. There is one right to change things, and it holds for both: whoever may do
-tasks in Tasklist may do all of them, and may also retry and cancel in Operate.
+Both run in one JVM and ask Operate's index. There is one right to change things, and it holds for both: whoever
+may do tasks in Tasklist may do all of them, and may also retry and cancel in Operate.
 """
 
 from collections.abc import Iterable

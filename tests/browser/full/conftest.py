@@ -1,13 +1,12 @@
 """One full stack and one Chromium for all browser tests; a picture of each test's last page in build/browser."""
 
-import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from tests.browser.full.people import AGENT, AGENT_PASSWORD, Webapps, file_name
 from tests.engine.shop_floor import Floor
@@ -22,7 +21,6 @@ from workers.runtime.native.stack import Stack, running_stack
 from workers.runtime.native.webapps import USER
 from workers.runtime.settings import Settings
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PICTURES = Path(__file__).parents[3] / "build" / "browser"
 
 
@@ -66,18 +64,6 @@ async def tasklist(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
         answer = await http.post("/api/login", data={"username": USER, "password": password})
         assert answer.is_success, answer.status_code
         yield http
-
-
-@pytest.fixture(scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.fail("Browser tests need Chromium or Chrome on the PATH. On Debian: apt install chromium")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture
