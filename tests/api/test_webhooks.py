@@ -6,7 +6,6 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from pydantic import AnyHttpUrl
 
 from tests.api.conftest import (
     OLD_SECRET,
@@ -22,14 +21,17 @@ from workers.casefile.db import Database
 
 
 async def test_paid_order_is_stored_before_it_is_answered(post_webhook: Post, database: Database) -> None:
-    """What the engine gets is the order's id and nothing else."""
+    """What the engine gets is the order's id and, for Tasklist, where its case page is."""
     order_id = new_order_id()
     answer = await post_webhook(order(order_id))
     assert answer.status_code == 200
     [row] = await inbox_rows(database, str(order_id))
     assert answer.json() == {"inbox_id": row.id, "duplicate": False}
     assert (row.process, row.message_name, row.source) == ("fulfillment", "order_paid", "shopify")
-    assert row.variables == {"shopify_order_id": str(order_id)}
+    assert row.variables == {
+        "shopify_order_id": str(order_id),
+        "case_url": f"http://testserver/ui/cases/{order_id}",
+    }
     assert row.trace_id == answer.headers["x-trace-id"]
 
 
@@ -199,12 +201,11 @@ async def test_without_secrets_nothing_is_accepted(
     assert await inbox_rows(database, str(order_id)) == []
 
 
-async def test_where_there_is_a_tasklist_an_instance_brings_the_address_of_its_case_page(
+async def test_without_a_tasklist_an_instance_brings_no_more_than_the_order(
     post_webhook: Post, app: Any, settings: Any, assembled: Any, database: Database
 ) -> None:
-    tasklist = {"tasklist_url": AnyHttpUrl("http://127.0.0.1:1/tasklist")}
-    app.state.assembled = replace(assembled, settings=settings.model_copy(update=tasklist))
+    app.state.assembled = replace(assembled, settings=settings.model_copy(update={"tasklist_url": None}))
     order_id = new_order_id()
     assert (await post_webhook(order(order_id))).status_code == 200
     [row] = await inbox_rows(database, str(order_id))
-    assert row.variables["case_url"] == f"http://testserver/ui/cases/{order_id}"
+    assert row.variables == {"shopify_order_id": str(order_id)}
