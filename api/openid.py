@@ -108,7 +108,6 @@ class OpenId:
         wanted = {
             "iss": {"essential": True, "value": self._issuer},
             "aud": {"essential": True, "value": self._client_id},
-            "nonce": {"essential": True, "value": nonce},
         }
         claims = CodeIDToken(token.claims, token.header, wanted, {"nonce": nonce, "client_id": self._client_id})
         claims.validate(leeway=int(LEEWAY.total_seconds()))
