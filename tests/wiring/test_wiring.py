@@ -255,7 +255,7 @@ BROKEN = {
         BPMN,
         '<zeebe:taskDefinition type="fulfillment.get_order" retries="5" />',
         "",
-        "Task_GetOrder has no job type, so nobody would do it; choose one of the templates",
+        "Task_GetOrder has no job type, so nobody would do it; choose a template",
     ),
     "field that no mapping takes": (
         MARGIN,

@@ -18,6 +18,7 @@ MODULES = {
     "doctor": "stack",
     "down": "stack",
     "logs": "stack",
+    "migrate-instances": "migrate_instances",
     "status": "stack",
     "up": "stack",
     "worker": "engine",

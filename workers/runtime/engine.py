@@ -21,6 +21,7 @@ from pyzeebe.proto.gateway_pb2 import (
     Deployment,
     DeployResourceRequest,
     EvaluateDecisionRequest,
+    MigrateProcessInstanceRequest,
     PublishMessageRequest,
     ResolveIncidentRequest,
     Resource,
@@ -170,6 +171,23 @@ class Engine:
         request = CancelProcessInstanceRequest(processInstanceKey=key)
         with suppress(EngineNotFound):
             await self._ask(self.gateway.CancelProcessInstance, request, f"cancel instance {key}", within)
+
+    async def migrate_instance(
+        self, key: int, target: int, elements: Mapping[str, str], within: timedelta = PATIENCE
+    ) -> None:
+        """Let a running instance go on by another definition (its key), elements mapped old to new.
+
+        EngineRefused with the engine's reason when it cannot; then the instance stays as it is.
+        """
+        plan = MigrateProcessInstanceRequest.MigrationPlan(
+            targetProcessDefinitionKey=target,
+            mappingInstructions=[
+                MigrateProcessInstanceRequest.MappingInstruction(sourceElementId=old, targetElementId=new)
+                for old, new in elements.items()
+            ],
+        )
+        request = MigrateProcessInstanceRequest(processInstanceKey=key, migrationPlan=plan)
+        await self._ask(self.gateway.MigrateProcessInstance, request, f"migrate instance {key}", within)
 
     async def resolve_incident(self, key: int, job_key: int | None, within: timedelta = PATIENCE) -> None:
         """Let the engine try again where it stopped, a job (if there is one) with new retries.

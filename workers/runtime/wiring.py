@@ -46,8 +46,8 @@ def require_agreement(processes: Iterable[Process], findings: Iterable[str] = ()
     if differences := [*check(processes, models_dir(), forms_dir()), *findings]:
         listing = "\n".join(f"  - {difference}" for difference in differences)
         raise UserError(
-            f"The diagrams and the code do not agree:\n{listing}",
-            hint="Change the diagram in Modeler or the registration table in workers/, then try again.",
+            f"Diagrams, tables, forms and code do not agree:\n{listing}",
+            hint="Nothing was deployed or served. Mend these in Modeler or in workers/, then try again.",
         )
 
 
@@ -123,7 +123,7 @@ def _work_without_job_type(process: Process, _diagram: Diagram, files: Files) ->
             continue
         yield (
             f"{process.id}: {step.id} has no job type, so nobody would do it;"
-            " choose one of the templates called orderops in Modeler."
+            f" choose a template of the category “orderops: {process.id.replace('_', ' ')}” in Modeler."
         )
 
 

@@ -1,6 +1,6 @@
 """Cases and their process instances: opened by a message, ended by the engine, stopped by incidents in between."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, and_, bindparam, case, exists, func, or_, select, update
@@ -17,6 +17,8 @@ ENDS = {"ELEMENT_COMPLETED": "done", "ELEMENT_TERMINATED": "terminated"}
 _CASES, _INSTANCES, _INCIDENTS = table("cases"), table("instances"), table("incidents")
 _started = given(_INSTANCES, "key", "case_id", "process", "definition_key", "state", "started_at")
 _ADD_INSTANCES = insert(_INSTANCES).from_select(_started.c.keys(), select(*_started.c)).on_conflict_do_nothing()
+_moved = given(_INSTANCES, "key", "definition_key")
+_MOVE = update(_INSTANCES).values(definition_key=_moved.c.definition_key).where(_INSTANCES.c.key == _moved.c.key)
 _opened = given(_CASES, "id", "process", "process_instance_key", "opened_at")
 _NEW = insert(_CASES).from_select(_opened.c.keys(), select(*_opened.c))
 _OPEN = _NEW.on_conflict_do_update(
@@ -73,6 +75,22 @@ async def open_cases(tables: Tables, news: Sequence[Reduced]) -> None:
         first = opened.setdefault(row["id"], row)
         opened[row["id"]] = row | {"opened_at": first["opened_at"]}
     await tables.put(_OPEN, list(opened.values()))
+
+
+async def move_instances(tables: Tables, news: Sequence[Reduced]) -> None:
+    """After all else was said of them, since until then they went by the version they had."""
+    rows = [{"key": key, "definition_key": moves[-1][1]} for key, moves in moved(news).items()]
+    await tables.put(_MOVE, rows)
+
+
+def moved(news: Iterable[Reduced]) -> dict[int, list[tuple[int, int]]]:
+    """Instances that go on by other versions: from which position on by which definition, in their order."""
+    moves: dict[int, list[tuple[int, int]]] = {}
+    for record in news:
+        if record.value_type == "PROCESS_INSTANCE_MIGRATION":
+            target = (record.facts or {})["targetProcessDefinitionKey"]
+            moves.setdefault(record.process_instance_key or 0, []).append((record.position, target))
+    return moves
 
 
 def _instance(record: Reduced) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from workers.casefile.projection.cases import Outcomes, close_cases, open_cases
+from workers.casefile.projection.cases import Outcomes, close_cases, move_instances, open_cases
 from workers.casefile.projection.decisions import keep_decisions, keep_definitions
 from workers.casefile.projection.definitions import Definitions
 from workers.casefile.projection.incidents import keep_incidents
@@ -27,4 +27,6 @@ async def project(
     await keep_jobs(tables, news)
     await keep_decisions(tables, news)
     await close_cases(tables, news, outcomes)
-    return await write_timeline(tables, news, definitions, outcomes)
+    concerned = await write_timeline(tables, news, definitions, outcomes)
+    await move_instances(tables, news)
+    return concerned

@@ -93,14 +93,23 @@ def _decision(value: Value) -> dict[str, Any]:
 
 KEPT: Mapping[str, Kept] = {
     "PROCESS_INSTANCE": Kept(
-        frozenset({"ELEMENT_ACTIVATED", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED", "SEQUENCE_FLOW_TAKEN"})
+        frozenset(
+            {
+                "ELEMENT_ACTIVATED",
+                "ELEMENT_COMPLETED",
+                "ELEMENT_MIGRATED",
+                "ELEMENT_TERMINATED",
+                "SEQUENCE_FLOW_TAKEN",
+            }
+        )
     ),
+    "PROCESS_INSTANCE_MIGRATION": Kept(frozenset({"MIGRATED"}), _fields("targetProcessDefinitionKey")),
     "MESSAGE_START_EVENT_SUBSCRIPTION": Kept(
         frozenset({"CORRELATED"}), _fields("correlationKey", "processDefinitionKey", "messageName")
     ),
     "PROCESS_MESSAGE_SUBSCRIPTION": Kept(frozenset({"CORRELATED"}), _fields("messageName")),
     "USER_TASK": Kept(
-        frozenset({"CREATED", "ASSIGNED", "COMPLETED", "CANCELED"}),
+        frozenset({"CREATED", "ASSIGNED", "COMPLETED", "CANCELED", "MIGRATED"}),
         _fields(
             "userTaskKey",
             "assignee",

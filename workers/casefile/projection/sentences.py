@@ -97,7 +97,11 @@ def _of_incident(record: Reduced, context: Context) -> Told:
     return Told("incident_resolved", f"Incident at “{name}” was resolved", known)
 
 
-def _of_task(record: Reduced, context: Context) -> Told:
+def _of_migration(_record: Reduced, _context: Context) -> Told:
+    return Told("case_migrated", "Goes on by another version of the process")
+
+
+def _of_task(record: Reduced, context: Context) -> Told | None:
     facts, name = record.facts or {}, context.diagram.name(record.element_id)
     actor, known = facts["assignee"] or None, {"task": str(facts["userTaskKey"])}
     match record.intent:
@@ -115,7 +119,9 @@ def _of_task(record: Reduced, context: Context) -> Told:
             return Told(
                 "task_completed", f"Task “{name}” was completed{by}{what}", known | {"answers": answered}, actor
             )
-    return Told("task_canceled", f"Task “{name}” is not needed any more", known)
+        case "CANCELED":
+            return Told("task_canceled", f"Task “{name}” is not needed any more", known)
+    return None
 
 
 def _answers(variables: Mapping[str, Any], form: Said) -> dict[str, str]:
@@ -160,6 +166,7 @@ def _numbers(rules: Sequence[Mapping[str, Any]]) -> str:
 
 _TELLERS: Mapping[str, Callable[[Reduced, Context], Told | None]] = {
     "PROCESS_INSTANCE": _of_element,
+    "PROCESS_INSTANCE_MIGRATION": _of_migration,
     "MESSAGE_START_EVENT_SUBSCRIPTION": _of_start,
     "PROCESS_MESSAGE_SUBSCRIPTION": _of_message,
     "USER_TASK": _of_task,

@@ -25,11 +25,12 @@ _new = given(
     "created_at",
 )
 _ADD = insert(_TASKS).from_select(_new.c.keys(), select(*_new.c)).on_conflict_do_nothing()
-_changed = given(_TASKS, "key", "assignee", "state", "finished_at", assigned=Boolean())
+_changed = given(_TASKS, "key", "element_id", "assignee", "state", "finished_at", assigned=Boolean())
 _CHANGE = (
     update(_TASKS)
     .values(
         assignee=case((_changed.c.assigned, _changed.c.assignee), else_=_TASKS.c.assignee),
+        element_id=func.coalesce(_changed.c.element_id, _TASKS.c.element_id),
         state=func.coalesce(_changed.c.state, _TASKS.c.state),
         finished_at=func.coalesce(_changed.c.finished_at, _TASKS.c.finished_at),
     )
@@ -73,6 +74,8 @@ def _change(record: Reduced) -> dict[str, Any]:
             return assigned
         case "COMPLETED":
             return assigned | {"state": "completed", "finished_at": record.happened_at}
+        case "MIGRATED":
+            return {"element_id": record.element_id}
     return {"state": "canceled", "finished_at": record.happened_at}
 
 

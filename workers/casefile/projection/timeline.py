@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
-from workers.casefile.projection.cases import Outcomes
+from workers.casefile.projection.cases import Outcomes, moved
 from workers.casefile.projection.definitions import Definitions
 from workers.casefile.projection.reduced import Reduced
 from workers.casefile.projection.sentences import Context, Told, needs, told
@@ -44,11 +44,15 @@ async def write_timeline(
     instances = {row.key: row for row in found}
     of_case = [record for record in news if record.process_instance_key in instances]
     files = {key for record in of_case if (key := needs(record))}
-    await definitions.learn(tables, files | {row.definition_key for row in found})
+    moves = moved(of_case)
+    targets = {target for each in moves.values() for _, target in each}
+    await definitions.learn(tables, files | targets | {row.definition_key for row in found})
     entries = []
     for record in of_case:
         instance = instances[record.process_instance_key]
-        context = Context(definitions[instance.definition_key], definitions[needs(record)], outcomes)
+        earlier = [target for position, target in moves.get(instance.key, ()) if position < record.position]
+        version = earlier[-1] if earlier else instance.definition_key
+        context = Context(definitions[version], definitions[needs(record)], outcomes)
         if said := told(record, context):
             entries.append(_entry(record, instance.case_id, said))
     await tables.put(_ADD, entries)

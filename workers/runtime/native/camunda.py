@@ -21,6 +21,7 @@ WANTED_RECORDS = (
     "messageStartEventSubscription",
     "process",
     "processInstance",
+    "processInstanceMigration",
     "processMessageSubscription",
     "userTask",
 )
@@ -43,7 +44,6 @@ UNWANTED_RECORDS = (
     "processEvent",
     "processInstanceBatch",
     "processInstanceCreation",
-    "processInstanceMigration",
     "processInstanceModification",
     "resourceDeletion",
     "signal",
