@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.casefile.own_database import own_database, projected, run, url_of
-from tests.scale.programs import ENGINE, NDJSON, Running, start
+from tests.faults.bridge_program import ENGINE, NDJSON, Running, start
 from tests.scale.stream import Stream, batches
 from workers.casefile.projection.projector import PROJECTED
 from workers.casefile.rebuild import Rebuild
@@ -45,14 +45,14 @@ async def test_killed_in_the_middle_what_it_made_is_what_a_rebuild_makes(
 async def _deliver(url: str, bodies: Sequence[bytes], kills: int, log: Path) -> None:
     """As the engine's exporter: one after the other, each again until it is answered."""
     doomed = set(random.Random(3).sample(range(OVERLAP, len(bodies)), kills))
-    bridge = start("bridge", url, log)
+    bridge = start(url, log)
     try:
         at = 0
         while at < len(bodies):
             if at in doomed:
                 doomed.remove(at)
                 await _kill_meanwhile(bridge, bodies[at])
-                bridge = start("bridge", url, log)
+                bridge = start(url, log)
                 at -= OVERLAP
             async with httpx.AsyncClient(base_url=bridge.url, auth=ENGINE, trust_env=False, timeout=60) as http:
                 while at < len(bodies) and at not in doomed:

@@ -6,6 +6,7 @@ corrects; `recorded/deployed.jsonl` is what was deployed, with the files' names 
 
 import base64
 import re
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count, islice
@@ -95,6 +96,11 @@ class Stream:
                     continue
                 under_way.remove(order)
                 under_way.extend(islice(waiting, 1))
+
+    def without_end(self) -> Iterator[bytes]:
+        """What was deployed, and orders."""
+        yield from self.deployed()
+        yield from self.orders(sys.maxsize)
 
     def _order(self) -> Iterator[bytes]:
         number = next(self._orders)
