@@ -118,7 +118,11 @@ async def answer_error(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/c/"):
         return pages.of_problem(problem)
     if pages.for_people(request.url.path) and not _from_a_script(request):
-        return login.to_log_in(request) if problem.name == "unauthorized" else pages.of_mistake(problem)
+        return (
+            login.to_log_in(request)
+            if problem.name == "unauthorized"
+            else pages.of_mistake(problem, request.url.path)
+        )
     return respond(request.state.trace_id, request.url.path, problem)
 
 

@@ -21,6 +21,8 @@ _templates = Environment(
 _templates.filters.update(words.FILTERS)
 _templates.globals.update(own=assets.own, vendored=assets.vendored, money=words.money, name_of=diagrams.name_of)
 
+_TASK = re.compile(r"/ui/tasks/\d+(?=/)")
+
 HEADERS = {"Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex"}
 """same-origin, because with no-referrer browsers say `Origin: null` when a form is sent, and foreign forms could
 not be told from ours; nothing leaves the site either way."""
@@ -57,11 +59,23 @@ def for_people(path: str) -> bool:
     return path.lstrip("/").partition("/")[0] in {"", "ui", "login", "logout"}
 
 
-def of_mistake(problem: Problem) -> HTMLResponse:
-    """A problem for somebody who works here."""
-    answer = message(problem.kind.title, problem.detail, problem.kind.status)
+def of_mistake(problem: Problem, path: str) -> HTMLResponse:
+    """A problem for somebody who works here, and where to go on."""
+    status, title = problem.kind.status, problem.kind.title
+    answer = page("mistake.html", status, title=title, text=problem.detail, ways=_ways_on(path))
     answer.headers.update(problem.headers)
     return answer
+
+
+def _ways_on(path: str) -> Mapping[str, str]:
+    """Labels by address."""
+    if found := _TASK.match(path):
+        return {found.group(): "Look at the task", "/ui/tasks?whose=unclaimed": "Other tasks"}
+    if path.startswith("/ui/tasks"):
+        return {"/ui/tasks": "Tasks"}
+    if path.startswith(("/ui/cases", "/ui/incidents")):
+        return {"/ui/cases": "Cases"}
+    return {"/ui": "Start page"}
 
 
 @cache

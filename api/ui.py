@@ -48,13 +48,6 @@ class Page:
         answer.headers.update(HEADERS)
         return answer
 
-    def problem(self, problem: Problem, text: str, back: str, back_label: str) -> HTMLResponse:
-        """Why something did not work, and where to go on."""
-        status = problem.kind.status
-        return self.show(
-            "problem.html", status, title=problem.kind.title, text=text, back=back, back_label=back_label
-        )
-
 
 async def page(request: Request, actor: Acting, csrf: Csrf) -> Page:
     """The page somebody asked for."""

@@ -15,6 +15,7 @@ async function start() {
   await form.importSchema(schema, { ...data, ...kept() });
   if (!writable) form.setProperty("readOnly", true);
   holder.dataset.drawn = "yes";
+  document.addEventListener("swapped", takenElsewhere);
   if (!writable) return;
 
   form.on("changed", () => sessionStorage.setItem(draft, JSON.stringify(answers(form._getState().data))));
@@ -23,6 +24,12 @@ async function start() {
     else send(answers(filled));
   });
   button.addEventListener("click", () => form.submit());
+
+  /** Taken in Tasklist or another tab: from now on it can be filled in here. */
+  function takenElsewhere() {
+    const { open, mine } = document.getElementById("standing").dataset;
+    if (!writable && open === "yes" && mine === "yes") location.reload();
+  }
 
   function kept() {
     try {

@@ -148,6 +148,7 @@ class TestWork:
         answer = await agent.client.post(f"/ui/tasks/{task.key}/claim", data=form_of(agent))
         assert answer.status_code == 409
         assert "Somebody else has this task" in answer.text
+        assert f'href="/ui/tasks/{task.key}"' in answer.text
         assert engine_seen.open_tasks[task.key] == "bob"
 
     async def test_another_groups_is_not_taken(self, agent: Browser, database: Database) -> None:

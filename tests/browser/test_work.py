@@ -68,6 +68,18 @@ class TestLive:
         await expect(page.locator("#live")).to_have_text("Live", timeout=10_000)
 
 
+async def test_the_makers_of_the_diagram_are_named(visit: Visit, database: Database) -> None:
+    """Their licence asks for it; what their mark opens keeps to our policy, too."""
+    case, _ = await story.waiting(database)
+    visitor = await visit(f"/ui/cases/{case.id}")
+    await drawn(visitor)
+    mark = visitor.page.locator(".bjs-powered-by")
+    await expect(mark).to_be_visible()
+    await mark.click()
+    await expect(visitor.page.get_by_text("Web-based tooling")).to_be_visible()
+    assert visitor.complaints == []
+
+
 class TestTask:
     async def test_an_agent_takes_a_task_and_completes_it(
         self, visit: Visit, database: Database, engine_seen: TellingEngine
@@ -86,6 +98,19 @@ class TestTask:
         assert engine_seen.completed[0][0] == task.key
         assert engine_seen.completed[0][1]["street"] == "Hauptstr. 5"
         assert visitor.complaints == []
+
+    async def test_what_is_taken_elsewhere_can_be_filled_in_at_once(
+        self, visit: Visit, database: Database, engine_seen: TellingEngine
+    ) -> None:
+        case, task = await story.waiting(database)
+        engine_seen.open_tasks[task.key] = None
+        visitor = await visit(f"/ui/tasks/{task.key}", Role.AGENT)
+        await drawn(visitor)
+        await expect(visitor.page.locator("#live")).to_have_text("Live")
+        await expect(visitor.page.locator("#send")).to_have_count(0)
+        await engine_seen.assign_user_task(task.key, visitor.name)
+        await tell(database, case.id)
+        await expect(visitor.page.locator("#send")).to_be_visible(timeout=3000)
 
     async def test_what_the_server_will_not_take_stands_beside_the_field_and_nothing_is_lost(
         self, visit: Visit, database: Database, engine_seen: TellingEngine
