@@ -256,6 +256,27 @@ class TestDefinitions:
         assert (definition.kind, definition.id, definition.version) == ("process", "fulfillment", 1)
         assert definition.resource == DIAGRAM
 
+    @pytest.mark.parametrize(
+        ("value_type", "names", "text"),
+        [
+            ("FORM", ("formId", "version"), "[]"),
+            ("FORM", ("formId", "version"), "no form"),
+            ("PROCESS", ("bpmnProcessId", "version"), "no diagram"),
+            ("PROCESS", ("bpmnProcessId", "version"), DIAGRAM.replace("UTF-8", "UTF-16")),
+        ],
+    )
+    async def test_what_cannot_be_read_says_nothing_and_holds_nothing_up(
+        self, database: Database, value_type: str, names: tuple[str, str], text: str
+    ) -> None:
+        stream, task = Stream(database), next(keys)
+        answers = {"buy": True}
+        await stream.take_in(
+            deployed(stream, stream.definition, value_type, names, text),
+            stream.started(),
+            stream.task(task, "COMPLETED", assignee="ada", formKey=stream.definition, variables=answers),
+        )
+        assert await sentences(stream) == ["Task “Task_CorrectAddress” was completed by ada"]
+
     async def test_every_partition_tells_of_it_and_it_is_kept_once(self, stream: Stream) -> None:
         other = Stream(stream.database)
         again = deployed(other, stream.definition, "PROCESS", ("bpmnProcessId", "version"), DIAGRAM)

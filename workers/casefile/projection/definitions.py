@@ -49,11 +49,19 @@ class Definitions:
         """Read those of these keys that are there and not known yet."""
         if missing := set(keys) - self._known.keys():
             for row in await tables.find(_FIND, {"keys": list(missing)}):
-                self._known[row.key] = _READERS[row.kind](row.resource)
+                self._known[row.key] = _read(row.kind, row.resource)
 
     def __getitem__(self, key: int | None) -> Said:
         """What the file of this key says."""
         return self._known.get(key or 0, NOTHING)
+
+
+def _read(kind: str, resource: str) -> Said:
+    """An engine may deploy what we cannot read, as files in other encodings: it must not hold up the stream."""
+    try:
+        return _READERS[kind](resource)
+    except (etree.XMLSyntaxError, orjson.JSONDecodeError, AttributeError):
+        return NOTHING
 
 
 def _of_process(resource: str) -> Said:

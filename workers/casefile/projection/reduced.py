@@ -70,7 +70,7 @@ def _fields(*names: str, optional: Sequence[str] = ()) -> Callable[[Value], dict
 
 def _resource(id_field: str, version_field: str) -> Callable[[Value], dict[str, Any]]:
     def facts(value: Value) -> dict[str, Any]:
-        resource = base64.b64decode(value["resource"]).decode()
+        resource = base64.b64decode(value["resource"]).decode(errors="replace")
         return {"id": value[id_field], "version": value[version_field], "resource": resource}
 
     return facts

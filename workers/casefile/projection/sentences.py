@@ -132,12 +132,13 @@ def _answers(variables: Mapping[str, Any], form: Said) -> dict[str, str]:
 
 
 def _answer(field: Mapping[str, Any], value: Any) -> str | None:
-    if field["type"] in CHOICES:
-        chosen = (option for option in field.get("values", ()) if option["value"] == value)
+    kind = field.get("type")
+    if kind in CHOICES:
+        chosen = (option for option in field.get("values", ()) if option.get("value") == value)
         return next((str(option.get("label", value)) for option in chosen), None)
-    if field["type"] == "checkbox" and value is True:
+    if kind == "checkbox" and value is True:
         return str(field.get("label", field["key"]))
-    if field["type"] == "number" and not isinstance(value, bool) and isinstance(value, int | float):
+    if kind == "number" and not isinstance(value, bool) and isinstance(value, int | float):
         number = int(value) if float(value).is_integer() else value
         return f"{field.get('label', field['key'])} {number}"
     return None
