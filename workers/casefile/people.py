@@ -121,9 +121,7 @@ async def begin_session(session: AsyncSession, name: str, *, lasts: timedelta, i
     """A log-in: the token for the cookie. The session that the browser had before ends, and those that are over
     are forgotten."""
     await end_session(session, instead_of)
-    await session.execute(
-        delete(UserSession).where(UserSession.user_name == name, UserSession.expires_at < func.now())
-    )
+    await session.execute(delete(UserSession).where(UserSession.expires_at < func.now()))
     token = secrets.token_urlsafe(32)
     begun = insert(UserSession).values(token_sha256=hashed(token), user_name=name, expires_at=func.now() + lasts)
     await session.execute(begun)

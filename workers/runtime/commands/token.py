@@ -36,7 +36,7 @@ def create_command(
     name = checked_name(name)
     token = in_database(lambda session: people.create_token(session, name, scope, timedelta(days=days)))
     typer.echo(token)
-    typer.echo(f"Keep it: it is not shown again. It is good for {days} days.", err=True)
+    typer.echo(f"Keep it: it is not shown again. Days it is good: {days}.", err=True)
 
 
 @tokens.command("list")
