@@ -18,7 +18,7 @@ from tests.casefile.own_database import own_database
 from workers.casefile import anchors, erasure
 from workers.casefile.audit_models import AuditAnchor, AuditEntry, AuditProgress
 from workers.casefile.db import Database
-from workers.casefile.models import Case, CustomerRequest, InboxRow, TimelineEntry
+from workers.casefile.models import Case, CustomerRequest, InboxRow, Instance, Record, TimelineEntry
 from workers.casefile.sealing import Seals
 
 ENTRY_3 = "(SELECT timeline_id FROM orderops.audit WHERE case_id = 'a' AND seq = 3)"
@@ -410,6 +410,19 @@ class TestErasure:
                     trace_id="", published_at=datetime.now(UTC),
                 )
             )  # fmt: skip
+            instance = Instance(
+                key=7,
+                case_id="a",
+                process="fulfillment",
+                definition_key=1,
+                state="done",
+                started_at=datetime.now(UTC),
+            )
+            completed = Record(
+                partition=1, position=1, happened_at=datetime.now(UTC), value_type="USER_TASK", intent="COMPLETED",
+                key=8, process_instance_key=7, facts={"userTaskKey": 8, "variables": {"street": "High Street"}},
+            )  # fmt: skip
+            session.add_all([instance, completed])
         await sealed.write("a")  # not sealed yet
         assert await erasure.erase(sealed.database, "a", "kim") == 6
         await sealed.seal()
@@ -430,6 +443,8 @@ class TestErasure:
         assert held["case"]["shop_order"] is None
         assert [request["facts"] for request in held["customer_requests"]] == [{}]
         assert [message["variables"] for message in held["messages"]] == [{}]
+        async with erased.database.sessions() as session:
+            assert (await session.get_one(Record, (1, 1))).facts == {"userTaskKey": 8}
 
     async def test_the_chain_still_verifies(self, erased: History) -> None:
         assert await erased.findings(outside=True) == []
