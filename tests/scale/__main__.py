@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tests.bench.ground import FULL, ground
 from tests.bench.report import table, write
-from tests.scale import fill, intake, live, pages
+from tests.scale import fill, intake, live, pages, seals
 from workers.runtime import logs
 from workers.runtime.commands.stack import prepare_with_progress
 from workers.runtime.errors import UserError
@@ -44,6 +44,8 @@ def scale(
         figures["event_to_page_p99_ms"] = uvloop.run(live.measure(floor, orders))
         figures |= pages.measure(floor, size, requests)
         figures |= intake.measure(floor, number)
+        if not quick:
+            figures |= uvloop.run(seals.measure(floor))
         write(figures, REPORT)
     console.print(table(figures, "Scale"))
     console.print(f"Figures: {REPORT}. {time.monotonic() - began:.0f} s.")
