@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from workers.casefile.db import Database
 from workers.casefile.models import Definition, Instance, Record
@@ -31,7 +32,7 @@ class Deployments:
         """The newest version of each diagram, each file of tables and each form."""
         query = (
             select(Definition)
-            .distinct(Definition.kind, Definition.id)
+            .ext(distinct_on(Definition.kind, Definition.id))
             .order_by(Definition.kind, Definition.id, Definition.version.desc())
         )
         async with self._database.sessions() as session:
@@ -47,7 +48,7 @@ class Deployments:
         """Instances of this version that have not ended."""
         last = (
             select(Instance.key, Instance.case_id, Record.element_id, Record.intent)
-            .distinct(Instance.key, Record.key)
+            .ext(distinct_on(Instance.key, Record.key))
             .join(Record, Record.process_instance_key == Instance.key)
             .where(
                 Instance.definition_key == definition_key,
