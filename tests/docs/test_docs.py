@@ -127,6 +127,12 @@ class TestProcesses:
         assert missing([*decisions, *forms], process_page(stem)) == []
 
     @pytest.mark.parametrize("stem", STEMS)
+    def test_every_picture_is_shown(self, stem: str) -> None:
+        """tests/wiring/test_diagrams.py tells which are stale."""
+        pictures = [path.name for path in (DOCS / "processes").glob(f"{stem}*.svg")]
+        assert [name for name in pictures if f"]({name})" not in process_page(stem)] == []
+
+    @pytest.mark.parametrize("stem", STEMS)
     def test_user_tasks_and_timers_are_named_with_their_lengths(self, stem: str) -> None:
         model = models_dir() / f"{stem}.bpmn"
         timers = etree.parse(model).findall(".//{*}timerEventDefinition")

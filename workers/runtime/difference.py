@@ -61,8 +61,9 @@ _READERS: Mapping[str, Callable[[bytes], Things]] = {
 
 
 def differences(deployed: Mapping[Key, Resource], files: Mapping[Key, Resource]) -> list[Difference]:
-    """By kind and id; a file whose text is the same is unchanged."""
-    return [_difference(key, deployed.get(key), files.get(key)) for key in sorted(deployed.keys() | files.keys())]
+    """Processes first, then tables, then forms; a file whose text is the same is unchanged."""
+    keys = sorted(deployed.keys() | files.keys(), key=lambda key: (list(_READERS).index(key[0]), key[1]))
+    return [_difference(key, deployed.get(key), files.get(key)) for key in keys]
 
 
 def _difference(key: Key, old: Resource | None, new: Resource | None) -> Difference:
