@@ -4,6 +4,7 @@ The diagrams are the pictures of docs/processes, in which every element carries 
 """
 
 import html
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -105,16 +106,16 @@ def _coloured(coverage: Coverage) -> str:
 
 
 def _label(group: Element, flow: str, count: int) -> Element:
-    """How often, in the middle of the longest stretch of the line."""
+    """How often, in the middle of the longest stretch of the line: below it, as names are above."""
     points = [(float(x), float(y)) for x, y in _POINT.findall(group.findall(f"{SVG}path")[-1].get("d", ""))]
-    stretches = list(pairwise(points))
-    (x1, y1), (x2, y2) = max(
-        stretches, key=lambda ends: abs(ends[0][0] - ends[1][0]) + abs(ends[0][1] - ends[1][1])
-    )
-    label = etree.Element(
-        f"{SVG}text", {"class": "count", "x": f"{(x1 + x2) / 2:g}", "y": f"{(y1 + y2) / 2 - 4:g}"}
-    )
+    (x1, y1), (x2, y2) = max(pairwise(points), key=_length)
+    place = {"x": f"{(x1 + x2) / 2:g}", "y": f"{(y1 + y2) / 2 + (13 if y1 == y2 else 4):g}"}
+    label = etree.Element(f"{SVG}text", {"class": "count", **place})
     label.text = f"{count}×"
     title = etree.SubElement(label, f"{SVG}title")
     title.text = f"{flow}: taken {count} times"
     return label
+
+
+def _length(stretch: tuple[tuple[float, float], tuple[float, float]]) -> float:
+    return math.dist(*stretch)
