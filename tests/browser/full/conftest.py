@@ -8,10 +8,9 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page
 
-from tests.browser.full.people import AGENT, AGENT_PASSWORD, Webapps, file_name
+from tests.browser.full.people import AGENT, PASSWORD, Person, file_name, orderops
 from tests.engine.shop_floor import Floor
 from workers.adapters.mock_world import MockWorld
-from workers.runtime import webapp_users
 from workers.runtime.bootstrap import assemble
 from workers.runtime.gateway import GrpcJobGateway
 from workers.runtime.host import Host
@@ -77,12 +76,18 @@ async def page(chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterat
 
 
 @pytest.fixture(scope="session")
-def agent(stack: Stack) -> str:
-    """An agent who may log in to Tasklist."""
-    webapp_users.add(stack.search.url, AGENT, AGENT_PASSWORD, ["agent"])
+def anna(stack: Stack) -> str:
+    """Somebody who may log in here and there."""
+    orderops(stack, "user", "add", AGENT, "--role", "agent", "--webapps", typed=PASSWORD)
     return AGENT
 
 
 @pytest.fixture
-def webapps(page: Page, stack: Stack, agent: str) -> Webapps:
-    return Webapps(page, stack)
+def agent(page: Page, stack: Stack, anna: str) -> Person:
+    return Person(page, stack, anna)
+
+
+@pytest.fixture
+def operator(page: Page, stack: Stack) -> Person:
+    """Who comes with the instance, in Operate; has the same browser as the agent."""
+    return Person(page, stack, USER, stack.secrets["ORDEROPS_WEBAPPS_PASSWORD"])

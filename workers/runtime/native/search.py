@@ -56,7 +56,7 @@ class Search:
             log=log,
             folder=self.folder,
             ready=lambda: answers(self._health_url()),
-            ready_seconds=180,
+            ready_seconds=300,
             address=self.url,
         )
 

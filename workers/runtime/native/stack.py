@@ -192,7 +192,9 @@ class Stack:
 
     def _webapps(self) -> Program:
         engine = prepare_engine(self.config.cache, lambda _done, _total: None)
-        program = self.webapps.program(find_java(self.config.java), engine, self._log("webapps"))
+        java = find_java(self.config.java)
+        recorded = fast_start(java, engine, lambda _: None)  # of the broker, which shares half of the classes
+        program = self.webapps.program(java, engine, recorded, self._log("webapps"))
         return replace(program, command=[*YIELDING, *program.command])
 
     @property

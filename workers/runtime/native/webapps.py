@@ -43,25 +43,26 @@ class Webapps:
         """Where people find Tasklist."""
         return f"http://{HOST}:{self.ports.webapps}/tasklist"
 
-    def program(self, java: Java, engine: Engine, log: Path) -> Program:
+    def program(self, java: Java, engine: Engine, jvm_options: list[str], log: Path) -> Program:
         """What to run; writes the configuration, which is for its owner only because of the password."""
         return Program(
             name="webapps",
-            command=self._command(java, engine),
+            command=self._command(java, engine, jvm_options),
             log=log,
             folder=self.folder,
             ready=_Readiness(self),
-            ready_seconds=240,
+            ready_seconds=400,
             address=self.operate_url,
         )
 
-    def _command(self, java: Java, engine: Engine) -> list[str]:
+    def _command(self, java: Java, engine: Engine, jvm_options: list[str]) -> list[str]:
         self.folder.mkdir(parents=True, exist_ok=True)
         configuration = self.folder / "application.yaml"
         configuration.touch(mode=0o600)
         configuration.write_text(json.dumps(self.configuration(), indent=2))
         options = [
             f"-Xmx{HEAP}",
+            *jvm_options,
             "-Dspring.profiles.active=operate,tasklist,auth",
             f"-Dspring.config.additional-location=file:{configuration}",
         ]
