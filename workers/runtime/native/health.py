@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 from http import HTTPStatus
+from http.client import HTTPException
 
 # never through a proxy: everything asked is on this machine
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -16,5 +17,5 @@ def answers(url: str, timeout: float = 2) -> bool:
     except urllib.error.HTTPError as error:
         error.close()
         return False
-    except OSError:
+    except (OSError, HTTPException):  # nobody, or nobody who speaks HTTP: a connection may even meet itself
         return False
