@@ -12,7 +12,7 @@ from workers.runtime.native.health import answers
     "said", [b"GET / HTTP/1.1\r\n\r\n", b"", b"HTTP/1.1 banana\r\n\r\n", b"HTTP/1.1 200 OK\r\n"]
 )
 def test_who_does_not_speak_http_is_not_up(said: bytes) -> None:
-    """On ports that connections are made from, too, a connection to nobody can meet itself and hear what it said."""
+    """On a port that connections are made from, one to nobody can meet itself and hear what it said."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
