@@ -48,8 +48,13 @@ def start(database_url: str, log: Path) -> Running:
             [sys.executable, "-m", "workers.runtime.cli", "bridge"], env=environment, stdout=out, stderr=out
         )
     url = f"http://127.0.0.1:{port}"
-    _until(lambda: _answers(f"{url}/livez"), log)
-    return Running(process, url)
+    bridge = Running(process, url)
+    try:
+        _until(lambda: _answers(f"{url}/livez"), log)
+    except AssertionError:
+        bridge.kill()
+        raise
+    return bridge
 
 
 def _answers(url: str) -> bool:
