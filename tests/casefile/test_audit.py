@@ -19,6 +19,7 @@ from workers.casefile import anchors, erasure
 from workers.casefile.audit_models import AuditAnchor, AuditEntry, AuditProgress
 from workers.casefile.db import Database
 from workers.casefile.models import Case, CustomerRequest, InboxRow, Instance, Record, TimelineEntry
+from workers.casefile.seal import OPEN_COLUMNS, PERSONAL_COLUMNS
 from workers.casefile.sealing import Seals
 
 ENTRY_3 = "(SELECT timeline_id FROM orderops.audit WHERE case_id = 'a' AND seq = 3)"
@@ -82,6 +83,11 @@ class TestAppendOnly:
 
 
 class TestSealing:
+    def test_every_column_of_the_timeline_is_sealed(self) -> None:
+        """One that is added later is to be decided on. The id is in the hash, the others tell of an erasure."""
+        sealed = {column.key for column in (*OPEN_COLUMNS, *PERSONAL_COLUMNS)}
+        assert sealed | {"id", "erased_at", "erased_digest"} == set(TimelineEntry.__table__.columns.keys())
+
     async def test_every_entry_is_sealed_once_in_the_order_of_its_case(self, sealed: History) -> None:
         async with sealed.database.sessions() as session:
             entries = list(await session.scalars(select(AuditEntry).order_by(AuditEntry.number)))

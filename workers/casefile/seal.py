@@ -74,21 +74,21 @@ def _fields(columns: Sequence[InstrumentedAttribute[Any]]) -> ColumnElement[byte
     return joined(*fields)
 
 
-OPEN = _fields(
-    [
-        TimelineEntry.case_id,
-        TimelineEntry.key,
-        TimelineEntry.kind,
-        TimelineEntry.element_id,
-        TimelineEntry.process_instance_key,
-        TimelineEntry.source,
-        TimelineEntry.happened_at,
-        TimelineEntry.recorded_at,
-    ]
+OPEN_COLUMNS = (
+    TimelineEntry.case_id,
+    TimelineEntry.key,
+    TimelineEntry.kind,
+    TimelineEntry.element_id,
+    TimelineEntry.process_instance_key,
+    TimelineEntry.source,
+    TimelineEntry.happened_at,
+    TimelineEntry.recorded_at,
 )
 """What of a timeline entry stays for ever."""
-PERSONAL = _fields([TimelineEntry.salt, TimelineEntry.sentence, TimelineEntry.actor, TimelineEntry.facts])
+PERSONAL_COLUMNS = (TimelineEntry.salt, TimelineEntry.sentence, TimelineEntry.actor, TimelineEntry.facts)
 """What may be erased."""
+OPEN = _fields(OPEN_COLUMNS)
+PERSONAL = _fields(PERSONAL_COLUMNS)
 BLANK = b"".join([_NULL, len(_SAYS_ERASED).to_bytes(4), _SAYS_ERASED, _NULL, len(_NOTHING).to_bytes(4), _NOTHING])
 """PERSONAL, after it was erased."""
 DIGEST = func.sha256(
