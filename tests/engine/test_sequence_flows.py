@@ -48,12 +48,12 @@ def _write(coverages: Sequence[Coverage]) -> Path:
 
 async def _coverage(floor: Floor, diagram: Diagram) -> Coverage:
     query = (
-        select(Record.element_id, func.count())
+        select(Record.element_id, func.count().label("times"))
         .where(Record.process == diagram.process_id, Record.intent == "SEQUENCE_FLOW_TAKEN")
         .group_by(Record.element_id)
     )
     async with floor.app.database.sessions() as session:
-        taken = Counter(dict(row.tuple() for row in await session.execute(query)))
+        taken = Counter({row.element_id: row.times for row in await session.execute(query)})
     counts = {flow: taken[flow] for flow in diagram.flows}
     return Coverage(diagram.process_id, (PICTURES / f"{diagram.process_id}.svg").read_bytes(), counts)
 
