@@ -144,8 +144,8 @@ async def show_case(
         order=case.shop_order,
         now=datetime.now(UTC),
         headline=_headline(file),
-        timeline=file.timeline[-ENTRIES:],
-        older=_older(case_id, file.timeline),
+        timeline=file.timeline,
+        older=_older(file),
         diagram_state=_drawn(file),
         operate_url=settings.operate_address(case.process_instance_key),
         in_tasklist=settings.tasklist_address,
@@ -159,7 +159,9 @@ class File:
     case: Case
     way: Way
     timeline: list[TimelineEntry]
-    """Oldest first, one more than is shown when there are more."""
+    """Oldest first."""
+    older: bool
+    """Whether there are entries before."""
     tasks: list[Task]
     incidents: list[Incident]
     effects: list[Effect]
@@ -190,7 +192,7 @@ async def _read(session: AsyncSession, case_id: str, before: int) -> File:
         raise Problem("not-found", "There is no case of this id.")
     instance = case.process_instance_key
     entries = select(TimelineEntry).where(TimelineEntry.case_id == case.id, TimelineEntry.id < before)
-    newest = await session.scalars(entries.order_by(TimelineEntry.id.desc()).limit(ENTRIES + 1))
+    newest = (await session.scalars(entries.order_by(TimelineEntry.id.desc()).limit(ENTRIES + 1))).all()
     tasks = select(Task).where(Task.process_instance_key == instance).order_by(Task.key.desc()).limit(PIECES)
     incidents = select(Incident).where(Incident.process_instance_key == instance).order_by(Incident.key.desc())
     effects = select(Effect).where(Effect.case_id == case.id).order_by(Effect.intended_at.desc(), Effect.key)
@@ -199,7 +201,8 @@ async def _read(session: AsyncSession, case_id: str, before: int) -> File:
     return File(
         case=case,
         way=await way_of(session, instance),
-        timeline=sorted(newest, key=lambda entry: (entry.happened_at, entry.id)),
+        timeline=sorted(newest[:ENTRIES], key=lambda entry: (entry.happened_at, entry.id)),
+        older=len(newest) > ENTRIES,
         tasks=list(reversed((await session.scalars(tasks)).all())),
         incidents=list(reversed((await session.scalars(incidents.limit(PIECES))).all())),
         effects=list(reversed((await session.scalars(effects.limit(PIECES))).all())),
@@ -209,10 +212,10 @@ async def _read(session: AsyncSession, case_id: str, before: int) -> File:
     )
 
 
-def _older(case_id: str, timeline: list[TimelineEntry]) -> str | None:
-    if len(timeline) <= ENTRIES:
+def _older(file: File) -> str | None:
+    if not file.older:
         return None
-    return address(f"/ui/cases/{case_id}", before=min(entry.id for entry in timeline[-ENTRIES:]))
+    return address(f"/ui/cases/{file.case.id}", before=min(entry.id for entry in file.timeline))
 
 
 def _headline(file: File) -> str:
