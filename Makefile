@@ -49,7 +49,7 @@ down: setup ## stop it; nothing of it runs on (ARGS=--delete: its data go too)
 	@$(BIN)/orderops down $(ARGS)
 
 .PHONY: test
-test: setup $(if $(NPM),.assets/node_modules/.package-lock.json) ## every test but those in a browser, on a real broker, too (ARGS="-k address")
+test: setup ## every test but those in a browser, on a real broker, too (ARGS="-k address")
 	@$(BIN)/python -m pytest -m "not compat and not browser" $(ARGS)
 
 .PHONY: faults
