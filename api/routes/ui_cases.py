@@ -250,5 +250,6 @@ async def retry_incident(
     key: Annotated[int, KeyInPath], actor: Acting, store: StoreOf, engine: EngineOf, sent: FormOf
 ) -> RedirectResponse:
     """Let the case go on; back to where the button was."""
+    answer = back_to(sent.get("back", "/ui/cases?state=incident"))
     await incidents.retry_incident(key, actor, store, engine)
-    return back_to(sent.get("back", "/ui/cases?state=incident"))
+    return answer

@@ -122,17 +122,19 @@ async def _asked(session: AsyncSession, case: Case | None) -> dict[str, Any]:
 @router.post("/ui/tasks/{key}/claim")
 async def claim_task(key: TaskKey, page: PageOf, desk: DeskOf, store: StoreOf, sent: FormOf) -> RedirectResponse:
     """Take it; back to where the button was."""
+    answer = back_to(sent.get("back", f"/ui/tasks/{key}"))
     await desk.claim(key, page.actor.name)
     await _shown(store, key, lambda task: task.assignee == page.actor.name)
-    return back_to(sent.get("back", f"/ui/tasks/{key}"))
+    return answer
 
 
 @router.post("/ui/tasks/{key}/unclaim")
 async def unclaim_task(key: TaskKey, desk: DeskOf, store: StoreOf, sent: FormOf) -> RedirectResponse:
     """Put it back; back to where the button was."""
+    answer = back_to(sent.get("back", f"/ui/tasks/{key}"))
     await desk.unclaim(key)
     await _shown(store, key, lambda task: task.assignee is None)
-    return back_to(sent.get("back", f"/ui/tasks/{key}"))
+    return answer
 
 
 @router.post("/ui/tasks/{key}/complete")

@@ -227,7 +227,9 @@ class TestIncident:
             answer = await agent.client.post(f"/ui/incidents/{incident.key}/retry", data=form_of(agent))
             assert answer.status_code == 403
 
-    async def test_a_form_leads_to_our_own_pages_only(self, lead: Browser, database: Database, case: Case) -> None:
+    async def test_a_form_leads_to_our_own_pages_only(
+        self, lead: Browser, database: Database, case: Case, engine_seen: FakeEngine
+    ) -> None:
         incident = an_incident(case)
         await add(database, incident)
         for back in (
@@ -238,3 +240,4 @@ class TestIncident:
         ):
             answer = await lead.client.post(f"/ui/incidents/{incident.key}/retry", data=form_of(lead, back=back))
             assert answer.status_code == 400, back
+        assert engine_seen.resolved == []
