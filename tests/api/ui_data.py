@@ -78,8 +78,11 @@ def form_of(somebody: Browser, **fields: str) -> dict[str, str]:
 
 
 async def text(somebody: Browser, path: str, status: int = 200) -> str:
-    """The page at an address."""
-    answer = await somebody.client.get(path)
+    """The page at an address; a busy machine is asked again, as people do."""
+    for _ in range(3):
+        answer = await somebody.client.get(path)
+        if answer.status_code != 503:
+            break
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     return answer.text
