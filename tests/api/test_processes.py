@@ -88,7 +88,8 @@ async def test_the_same_key_at_the_same_time_is_told_to_wait(
     client: httpx.AsyncClient, database: Database
 ) -> None:
     order_id = new_order_id()
-    once = Once.of(hashlib.sha256(TOKEN.encode()).hexdigest(), f"k-{order_id}", START, b"")
+    caller = f"program:settings-{hashlib.sha256(TOKEN.encode()).hexdigest()[:12]}"
+    once = Once.of(caller, f"k-{order_id}", START, b"")
     async with database.transaction() as session:
         await session.execute(select(func.pg_advisory_xact_lock(once._lock())))
         answer = await start(client, paid(order_id), f"k-{order_id}")
