@@ -15,7 +15,7 @@ from api.errors import Problem, unavailable
 from api.people import Arrived
 from api.store import Store
 from workers.casefile import people, throttle
-from workers.casefile.models import User
+from workers.casefile.people_models import User
 from workers.casefile.throttle import Bucket
 from workers.runtime import passwords
 

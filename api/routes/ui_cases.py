@@ -19,7 +19,8 @@ from api.ui import ROWS, PageOf, address, back_to
 from api.words import words
 from workers.casefile import lists
 from workers.casefile.lists import CasesWanted, Place, Sort
-from workers.casefile.models import Case, CustomerRequest, Decision, Effect, Incident, Task, TimelineEntry
+from workers.casefile.models import Case, CustomerRequest, Effect, Incident, Task, TimelineEntry
+from workers.casefile.record_models import Decision
 from workers.casefile.versions import version_of
 from workers.casefile.way import Way, way_of
 

@@ -17,7 +17,8 @@ from tests.api.conftest import new_order_id
 from tests.api.people import browser, client_at
 from tests.api.ui_data import a_case, a_task, ago, an_entry, an_incident, number
 from workers.casefile.db import Database
-from workers.casefile.models import Case, CustomerRequest, Effect, InboxRow, Task, User
+from workers.casefile.models import Case, CustomerRequest, Effect, InboxRow, Task
+from workers.casefile.people_models import User
 from workers.casefile.requests import RequestKind
 from workers.runtime.bootstrap import Assembled
 

@@ -20,7 +20,7 @@ from tests.api.conftest import BEARER
 from tests.api.people import COOKIE, PASSWORD, add, client_at, new_name
 from workers.casefile import people, throttle
 from workers.casefile.db import Database
-from workers.casefile.models import AccessEvent, LoginThrottle, User, UserSession
+from workers.casefile.people_models import AccessEvent, LoginThrottle, User, UserSession
 from workers.casefile.throttle import Bucket
 
 

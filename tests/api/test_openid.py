@@ -19,7 +19,7 @@ from tests.api.openid_provider import CLIENT, SECRET, Provider
 from tests.api.people import COOKIE, add, client_at, new_name
 from workers.casefile import people
 from workers.casefile.db import Database
-from workers.casefile.models import User
+from workers.casefile.people_models import User
 from workers.runtime.bootstrap import Assembled
 from workers.runtime.errors import UserError
 from workers.runtime.listening import listen

@@ -17,7 +17,7 @@ from tests.api.conftest import BEARER, assert_problem
 from tests.api.people import add, client_at, session_of, token_with, wear
 from workers.casefile import people
 from workers.casefile.db import Database
-from workers.casefile.models import UserSession
+from workers.casefile.people_models import UserSession
 
 HOLDERS = {
     Right.OPEN: set(),

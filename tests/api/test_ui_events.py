@@ -18,7 +18,7 @@ from tests.api.people import Browser, browser, session_of, wear
 from tests.api.people import add as add_person
 from workers.casefile import people
 from workers.casefile.db import Database
-from workers.casefile.models import UserSession
+from workers.casefile.people_models import UserSession
 from workers.runtime.settings import Settings
 
 

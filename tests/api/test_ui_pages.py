@@ -16,7 +16,7 @@ from api.people import Role
 from tests.api.people import Browser, browser
 from tests.api.ui_data import a_case, a_task, add, ago, an_element, an_incident, text
 from workers.casefile.db import Database
-from workers.casefile.models import Definition, Instance
+from workers.casefile.record_models import Definition, Instance
 from workers.runtime.resources import models_dir
 
 LOCK = Path(__file__).parents[2] / ".assets" / "package-lock.json"

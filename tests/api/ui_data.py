@@ -8,7 +8,8 @@ from typing import Any
 from api import csrf
 from tests.api.people import Browser
 from workers.casefile.db import Database
-from workers.casefile.models import Base, Case, Incident, Record, Task, TimelineEntry
+from workers.casefile.models import Base, Case, Incident, Task, TimelineEntry
+from workers.casefile.record_models import Record
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}\u202e"
 """A customer's name that would like to be more than text."""

@@ -15,7 +15,8 @@ from tests.api.ui_data import (
     number,
 )
 from workers.casefile.db import Database
-from workers.casefile.models import Case, CustomerRequest, Decision, Effect, InboxRow, Task
+from workers.casefile.models import Case, CustomerRequest, Effect, InboxRow, Task
+from workers.casefile.record_models import Decision
 
 LONG = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch" * 2
 DAY = timedelta(days=1)

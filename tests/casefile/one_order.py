@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import select
 
 from workers.casefile.db import Database
-from workers.casefile.models import Case, Record, RecordPosition, Task
+from workers.casefile.models import Case, Task
+from workers.casefile.record_models import Record, RecordPosition
 from workers.casefile.records import Projection
 
 OUTCOMES = {"fulfillment": {"Event_OrderSupplied": "supplied", "Event_OrderStopped": "cancelled"}}

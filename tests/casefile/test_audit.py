@@ -18,7 +18,8 @@ from tests.casefile.own_database import own_database
 from workers.casefile import anchors, erasure
 from workers.casefile.audit_models import AuditAnchor, AuditEntry, AuditProgress
 from workers.casefile.db import Database
-from workers.casefile.models import Case, CustomerRequest, InboxRow, Instance, Record, TimelineEntry
+from workers.casefile.models import Case, CustomerRequest, InboxRow, TimelineEntry
+from workers.casefile.record_models import Instance, Record
 from workers.casefile.seal import OPEN_COLUMNS, PERSONAL_COLUMNS
 from workers.casefile.sealing import Seals
 

@@ -7,7 +7,8 @@ from tests.casefile.one_order import Sent, Stream, keys
 from tests.casefile.test_sentences import DIAGRAM, deployed
 from workers.casefile.db import Database
 from workers.casefile.deployments import Deployments, Running
-from workers.casefile.models import Instance, TimelineEntry
+from workers.casefile.models import TimelineEntry
+from workers.casefile.record_models import Instance
 
 OLD, NEW = "Task_CorrectAddress", "Task_MendAddress"
 RENAMED = DIAGRAM.replace(OLD, NEW).replace("Correct\n the address", "Mend the address")

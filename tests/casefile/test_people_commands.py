@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from workers.casefile import people
 from workers.casefile.db import Database
-from workers.casefile.models import ApiToken, User, UserSession
+from workers.casefile.people_models import ApiToken, User, UserSession
 from workers.runtime import passwords
 from workers.runtime.commands import token, user
 from workers.runtime.errors import UserError

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from tests.casefile.one_order import Sent, Stream, at, keys
 from workers.casefile.db import Database
-from workers.casefile.models import Decision, Definition, TimelineEntry, WaitingJob
+from workers.casefile.models import TimelineEntry
+from workers.casefile.record_models import Decision, Definition, WaitingJob
 
 DIAGRAM = """<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"><process id="fulfillment">

@@ -26,7 +26,8 @@ from workers.adapters.mock_behaviour import misbehave
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import EventRow, MailRow, MockWorld, PostingRow, SupplierOrderRow
 from workers.casefile import migrate
-from workers.casefile.models import Case, Incident, Record, Task
+from workers.casefile.models import Case, Incident, Task
+from workers.casefile.record_models import Record
 from workers.runtime import bootstrap
 from workers.runtime.bootstrap import Assembled
 from workers.runtime.deploy import deploy

@@ -14,7 +14,8 @@ from tests.engine.shop_floor import Floor, an_order
 from workers.adapters.mock_shop import MockShop
 from workers.casefile.db import Database
 from workers.casefile.inbox import Arrival, accept
-from workers.casefile.models import InboxRow, Record
+from workers.casefile.models import InboxRow
+from workers.casefile.record_models import Record
 from workers.runtime.engine import Engine
 from workers.runtime.errors import EngineUnavailable
 from workers.runtime.relay import Relay

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from tests.conftest import FLOWS_TAKEN
 from tests.engine.coverage_page import Coverage, page
 from tests.engine.shop_floor import Floor
-from workers.casefile.models import Record
+from workers.casefile.record_models import Record
 from workers.runtime.model import Diagram, read_diagram
 from workers.runtime.resources import models_dir
 

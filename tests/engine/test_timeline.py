@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.engine.shop_floor import Floor, an_order, wrong_address
-from workers.casefile.models import Decision, Definition, Instance
+from workers.casefile.record_models import Decision, Definition, Instance
 
 pytestmark = pytest.mark.engine
 

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from tests.engine.shop_floor import Floor, an_order
 from tests.faults.traffic import RATE, Traffic, only_warnings
-from workers.casefile.models import Record
+from workers.casefile.record_models import Record
 from workers.runtime.deploy import deploy, resources
 from workers.runtime.resources import forms_dir, models_dir
 

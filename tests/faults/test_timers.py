@@ -15,7 +15,7 @@ from sqlalchemy import select
 from tests.engine.shop_floor import Floor
 from tests.faults.own_broker import OwnBroker
 from tests.faults.traffic import only_warnings
-from workers.casefile.models import Record
+from workers.casefile.record_models import Record
 from workers.runtime.gateway import GrpcJobGateway
 from workers.runtime.host import Host
 from workers.runtime.jobs import Job

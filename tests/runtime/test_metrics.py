@@ -19,7 +19,8 @@ from tests.fakes.job_gateway import FakeJobGateway, make_job
 from tests.fakes.publisher import FakePublisher
 from tests.runtime.test_relay import arrive
 from workers.casefile.db import Database
-from workers.casefile.models import Effect, InboxRow, WaitingJob
+from workers.casefile.models import Effect, InboxRow
+from workers.casefile.record_models import WaitingJob
 from workers.runtime.collectors import Books, JobTypes, RelayLink
 from workers.runtime.dispatch import Dispatcher
 from workers.runtime.errors import BusinessOutcome, NeedsHuman, Retryable

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Float, cast, extract, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
-from workers.casefile.models import Effect, EffectState, InboxRow, TimelineEntry, WaitingJob
+from workers.casefile.models import Effect, EffectState, InboxRow, TimelineEntry
+from workers.casefile.record_models import WaitingJob
 from workers.casefile.seal import UNSEALED
 
 UNSETTLED_FOR = timedelta(minutes=1)

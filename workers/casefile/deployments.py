@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from workers.casefile.db import Database
-from workers.casefile.models import Definition, Instance, Record
+from workers.casefile.record_models import Definition, Instance, Record
 
 ENTERED = ("ELEMENT_ACTIVATED", "ELEMENT_MIGRATED")
 """The last that is told of an element that was not left."""

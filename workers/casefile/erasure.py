@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.audit_models import AuditEntry
 from workers.casefile.db import Database
-from workers.casefile.models import Base, Case, CustomerRequest, InboxRow, Instance, Record, TimelineEntry
+from workers.casefile.models import Base, Case, CustomerRequest, InboxRow, TimelineEntry
+from workers.casefile.record_models import Instance, Record
 from workers.casefile.seal import ERASED, ERASED_UP_TO
 
 FINISHED = ("done", "terminated")

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.direct import Statement
-from workers.casefile.models import AccessEvent, ApiToken, User, UserSession
+from workers.casefile.people_models import AccessEvent, ApiToken, User, UserSession
 from workers.runtime.errors import UserError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.models import LoginThrottle
+from workers.casefile.people_models import LoginThrottle
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.models import Definition, Instance
+from workers.casefile.record_models import Definition, Instance
 
 LISTED = 50
 """Versions that are listed; the newest."""

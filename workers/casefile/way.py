@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.models import Case, Incident, Record
+from workers.casefile.models import Case, Incident
+from workers.casefile.record_models import Record
 
 LOOKED_AT = 1000
 """Open cases whose places are counted: the newest so many."""

@@ -12,14 +12,14 @@ from sqlalchemy.types import TypeEngine
 
 from workers.casefile.db import SCHEMA
 from workers.casefile.direct import Direct, Statement
-from workers.casefile.models import Base
+from workers.casefile.record_models import Record
 
 Row = Mapping[str, Any]
 
 
 def table(name: str) -> Table:
     """A table of the case file, by its name."""
-    return Base.metadata.tables[f"{SCHEMA}.{name}"]
+    return Record.metadata.tables[f"{SCHEMA}.{name}"]
 
 
 def given(like: Table, *names: str, **more: TypeEngine[Any]) -> TableValuedAlias:

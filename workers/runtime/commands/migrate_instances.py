@@ -12,7 +12,7 @@ from rich.text import Text
 
 from workers.casefile.db import DATABASE_AWAY
 from workers.casefile.deployments import Deployments, Running
-from workers.casefile.models import Definition
+from workers.casefile.record_models import Definition
 from workers.runtime.bootstrap import Assembled, assemble
 from workers.runtime.errors import UserError
 from workers.runtime.migration import mapping, migrate

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.people import Scope
 from workers.casefile import people
-from workers.casefile.models import ApiToken
+from workers.casefile.people_models import ApiToken
 from workers.runtime.commands.user import checked_name, in_database
 
 Name = Annotated[str, typer.Argument(help="What the program is called.")]

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.people import Role
 from workers.casefile import people
 from workers.casefile.db import DATABASE_AWAY, Database
-from workers.casefile.models import AccessEvent, User
+from workers.casefile.people_models import AccessEvent, User
 from workers.runtime import passwords, webapp_users
 from workers.runtime.errors import UserError
 from workers.runtime.settings import load_settings
