@@ -53,11 +53,16 @@ async def events(
 
 async def _told(known: Known, changes: Changes, case: str | None) -> AsyncIterator[ServerSentEvent]:
     """The first one is for what happened between page and stream."""
+    clock = asyncio.get_running_loop().time
     with changes.watch(case) as watcher:
         yield ServerSentEvent(event="change", data="")
+        looked = clock()
         while not watcher.over:
-            if await watcher.changed(changes.look_every):
+            changed = await watcher.changed(changes.look_every)
+            if clock() - looked >= changes.look_every:
+                if not await known.still():
+                    return
+                looked = clock()
+            if changed:
                 yield ServerSentEvent(event="change", data="")
                 await asyncio.sleep(OF_A_CASE if case else OF_ANY)
-            elif not await known.still():
-                return

@@ -93,6 +93,27 @@ async def test_it_ends_when_the_session_ends(address: tuple[str, int], app: Fast
             assert [line async for line in lines if line.startswith("event")] == []
 
 
+async def test_it_ends_however_much_changes_meanwhile(
+    address: tuple[str, int], app: FastAPI, database: Database
+) -> None:
+    app.state.changes = Changes(database, look_every=0.3)
+    cookie = await session_of(database, await add_person(database, Role.AGENT))
+
+    async def change() -> None:
+        while True:
+            await tell(database, "17")
+            await asyncio.sleep(0.05)
+
+    async with stream(address, database, "?case=17", cookie=cookie) as lines:
+        assert await changes(lines)
+        changing = asyncio.create_task(change())
+        await database.run(lambda session: people.end_session(session, people.hashed(cookie)))
+        async with asyncio.timeout(5):
+            async for _ in lines:
+                pass
+        changing.cancel()
+
+
 async def test_nobody_is_told_without_a_log_in(client: httpx.AsyncClient) -> None:
     assert_problem(await client.get("/ui/events", headers={"Accept": "text/event-stream"}), 401, "unauthorized")
 
