@@ -185,6 +185,15 @@ async def test_a_decision_is_told_by_the_rules_that_fired_and_what_is_written_be
     assert made.tables == [{"decision": "check", "name": "Check", "rules": fired}]
 
 
+async def test_a_decision_that_was_asked_for_by_itself_is_nobodys_and_holds_up_nothing(stream: Stream) -> None:
+    """As `EvaluateDecision` has it: the engine fills in no instance."""
+    of_nobody = {"processInstanceKey": -1, "bpmnProcessId": "", "elementId": ""}
+    await stream.take_in(decision(stream, next(keys), 1, **of_nobody), job(stream, next(keys), "FAILED"))
+    assert await sentences(stream) != []
+    async with stream.database.sessions() as session:
+        assert (await session.scalars(select(Decision).where(Decision.process_instance_key < 1))).all() == []
+
+
 async def test_of_events_time_and_the_end_are_told(stream: Stream) -> None:
     """Errors are told by the worker that knows them, and steps on the way by nobody."""
     kinds = {

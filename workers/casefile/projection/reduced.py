@@ -45,6 +45,8 @@ def reduced(sent: Sent) -> Reduced | None:
     if kept is None or sent["intent"] not in kept.intents or sent["recordType"] != "EVENT":
         return None
     value = sent["value"]
+    if value.get("processInstanceKey", 1) < 1:  # a decision that somebody asked for by itself
+        return None
     return Reduced(
         sent["partitionId"],
         sent["position"],
