@@ -115,7 +115,7 @@ async def test_one_trace_leads_from_the_webhook_to_the_suppliers_call(watched: W
         assert TRACE in (watched.stack.config.logs_dir / f"{component}.log").read_text(), component
 
 
-async def test_health_and_metrics_of_both_programs(watched: Watched) -> None:
+async def test_health_and_metrics_of_all_programs(watched: Watched) -> None:
     """Each type of job is heard of, and what has been done is counted."""
     async with httpx.AsyncClient(trust_env=False) as http:
         ready = (await http.get(f"{watched.stack.worker_url}/readyz")).json()
@@ -126,10 +126,13 @@ async def test_health_and_metrics_of_both_programs(watched: Watched) -> None:
     assert all(f'orderops_jobs_total{{outcome="completed",type="{each}"}}' in metrics for each in types)
     token = watched.floor.app.settings.api_tokens[0].get_secret_value()
     headers = {"Authorization": f"Bearer {token}"}
-    metrics = (await watched.floor.http.get("/metrics", headers=headers)).text
+    async with httpx.AsyncClient(trust_env=False, headers=headers) as http:
+        assert (await http.get(f"{watched.stack.bridge_url}/readyz")).json()["dependencies"]["relay"] == "ok"
+        metrics = (await http.get(f"{watched.stack.bridge_url}/metrics")).text
+        of_the_api = (await http.get(f"{watched.stack.api_url}/metrics")).text
     assert 'orderops_messages_total{outcome="published"}' in metrics
     assert "orderops_records_lag_seconds_count" in metrics
-    assert "orderops_inbox_unpublished_rows" in metrics
+    assert "orderops_inbox_unpublished_rows" in of_the_api
 
 
 def person(canary: str, **changes: Any) -> dict[str, Any]:

@@ -74,6 +74,11 @@ class PromptConnection(psycopg.AsyncConnection[Any]):
 
     patience: float | None = SILENCE_SECONDS
 
+    def __del__(self, _warn: Any = None, /) -> None:
+        """Without a word: a new connection whose first statements fail is dropped by SQLAlchemy, not closed."""
+        if hasattr(self, "pgconn"):
+            self.pgconn.finish()
+
     async def wait(
         self,
         gen: PQGen[Result],
