@@ -7,7 +7,7 @@ import pytest
 
 from api.people import Role
 from tests.browser import story
-from tests.browser.conftest import AXE, NARROW, SHOTS, WIDE, Visit, Visitor
+from tests.browser.conftest import AXE, NARROW, SHOTS, WIDE, Visit, Visitor, missing
 from workers.casefile.db import Database
 
 pytestmark = pytest.mark.browser
@@ -114,5 +114,5 @@ async def test_a_page_is_fit_to_be_seen(
     overflow = await visitor.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0, f"{overflow} px too wide"
     if not AXE.is_file():
-        pytest.skip("axe-core is not there: `make assets` fetches it (needs Node)")
+        missing("axe-core is not there: `make assets` fetches it (needs Node)")
     assert await found_by_axe(visitor) == []
