@@ -94,17 +94,6 @@ class TestOnce:
         assert (await stream.reached(), await other.reached()) == (3, 1)
         assert await other.way() == ["Task_B"]
 
-    async def test_nothing_of_a_batch_stays_when_one_record_cannot_be_taken_in(self, stream: Stream) -> None:
-        """It is sent again as a whole, and then nothing of it has been counted."""
-        good = stream.element("Task_GetOrder", "ELEMENT_ACTIVATED")
-        bad = stream.task(next(keys), "CREATED")
-        del bad["value"]["priority"]
-        with pytest.raises(KeyError):
-            await stream.take_in(good, bad)
-        assert await stream.way() == []
-        await stream.take_in(good)
-        assert await stream.way() == ["Task_GetOrder"]
-
     async def test_no_records_are_no_work(self, stream: Stream) -> None:
         await stream.take_in()
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from workers.casefile.models import Effect, EffectState, InboxRow, TimelineEntry
-from workers.casefile.record_models import WaitingJob
+from workers.casefile.record_models import SetAside, WaitingJob
 from workers.casefile.seal import UNSEALED
 
 UNSETTLED_FOR = timedelta(minutes=1)
@@ -31,6 +31,8 @@ class Backlog:
     """Age of the oldest job that is not finished, by type."""
     unsealed_age: float
     """Of the oldest timeline entry without a seal."""
+    set_aside: int
+    """Records of the engine that nothing could be made of."""
 
 
 async def backlog(connection: AsyncConnection) -> Backlog:
@@ -52,6 +54,7 @@ async def backlog(connection: AsyncConnection) -> Backlog:
     oldest_jobs = select(WaitingJob.type, func.max(_age(WaitingJob.created_at))).group_by(WaitingJob.type)
     jobs = (await connection.execute(oldest_jobs)).all()
     unsealed = await connection.scalar(select(func.max(_age(TimelineEntry.recorded_at))).where(UNSEALED))
+    set_aside = await connection.scalar(select(func.count()).select_from(SetAside))
     counts = {EffectState.INTENDED.value: 0, EffectState.UNKNOWN.value: 0}
     return Backlog(
         inbox_rows=rows or 0,
@@ -60,6 +63,7 @@ async def backlog(connection: AsyncConnection) -> Backlog:
         unsettled_age=max((age for *_, age in effects), default=0.0),
         waiting_jobs={job_type: max(age, 0.0) for job_type, age in jobs},
         unsealed_age=max(unsealed or 0.0, 0.0),
+        set_aside=set_aside or 0,
     )
 
 

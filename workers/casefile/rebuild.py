@@ -33,8 +33,9 @@ from workers.casefile.db import Database
 from workers.casefile.direct import Direct, Statement
 from workers.casefile.projection.cases import Outcomes
 from workers.casefile.projection.definitions import Definitions
-from workers.casefile.projection.projector import PROJECTED, project
-from workers.casefile.projection.reduced import Reduced
+from workers.casefile.projection.projector import PROJECTED
+from workers.casefile.projection.reduced import Reduced, reread
+from workers.casefile.projection.set_aside import project_or_set_aside
 from workers.casefile.projection.tables import Tables, table
 from workers.casefile.projection.timeline import SOURCE
 
@@ -110,14 +111,14 @@ class Rebuild:
         copies = Tables(connection, COPIES)
         for row in await connection.rows(_PARTITIONS, {}):
             while records := await self._next(connection, row.partition):
-                await project(copies, records, self._definitions, self._outcomes)
+                await project_or_set_aside(copies, records, self._definitions, self._outcomes)
                 self._reached[row.partition] = records[-1].position
                 self._done += len(records)
                 self._progress(self._done, max(total.number, self._done))
 
     async def _next(self, connection: Direct, partition: int) -> Sequence[Reduced]:
         after = self._reached.get(partition, -1)
-        return [Reduced(*row) for row in await connection.rows(_NEXT, {"of": partition, "after": after})]
+        return [reread(Reduced(*row)) for row in await connection.rows(_NEXT, {"of": partition, "after": after})]
 
 
 def _copy(original: Table) -> Statement:

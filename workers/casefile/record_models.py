@@ -35,6 +35,17 @@ class Record(Base):
     """None for elements and sequence flows: theirs are the columns."""
 
 
+class SetAside(Base):
+    """A record that nothing could be made of; a rebuild by a version that can takes it up."""
+
+    __tablename__ = "set_aside"
+
+    partition: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    error: Mapped[str]
+    """Kind of the error, and the function it came from; no text of the record."""
+
+
 class RecordPosition(Base):
     """How far the record stream of a partition has been taken in; what lies before is not taken in again."""
 

@@ -15,8 +15,8 @@ from workers.casefile.db import Database
 from workers.casefile.direct import Direct
 from workers.casefile.projection.cases import Outcomes
 from workers.casefile.projection.definitions import Definitions
-from workers.casefile.projection.projector import project
 from workers.casefile.projection.reduced import Reduced, Sent, reduced
+from workers.casefile.projection.set_aside import project_or_set_aside
 from workers.casefile.projection.tables import Tables, given, table
 
 CHANNEL = "cases"
@@ -71,7 +71,7 @@ class Projection:
         sent = {each["position"]: each for each in batch if each["position"] > reached}
         news = [record for each in sent.values() if (record := reduced(each))]
         await tables.put(_ADD, [dict(zip(_FIELDS, record, strict=False)) for record in news])
-        cases = await project(tables, news, self._definitions, self._outcomes)
+        cases = await project_or_set_aside(tables, news, self._definitions, self._outcomes)
         await tables.find(_REACH, {"of": partition, "reached": last})
         return len(news), cases
 

@@ -21,6 +21,7 @@ GAUGES = {
     "orderops_effects_oldest_unsettled_seconds": "Age of the oldest of them; 0 when there is none",
     "orderops_jobs_oldest_waiting_seconds": "Age of the oldest job of this type that is not finished",
     "orderops_audit_oldest_unsealed_seconds": "Age of the oldest timeline entry that is not sealed; 0 without one",
+    "orderops_records_set_aside": "Records of the engine that nothing could be made of",
     "orderops_relay_up": "1 when the relay's last attempt reached database and engine",
     "orderops_jobs_in_flight": "Handlers at work",
     "orderops_job_type_silent_seconds": "How long the engine has given no sign of life for this job type",
@@ -80,6 +81,7 @@ class Books(Collector):
             waiting.add_metric([job_type], age)
         yield waiting
         yield _gauge("orderops_audit_oldest_unsealed_seconds", self._seen.unsealed_age)
+        yield _gauge("orderops_records_set_aside", self._seen.set_aside)
 
 
 class RelayLink(Collector):

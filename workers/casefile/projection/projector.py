@@ -12,7 +12,17 @@ from workers.casefile.projection.tables import Tables
 from workers.casefile.projection.tasks import keep_tasks
 from workers.casefile.projection.timeline import write_timeline
 
-PROJECTED = ("definitions", "instances", "cases", "tasks", "incidents", "waiting_jobs", "decisions", "timeline")
+PROJECTED = (
+    "definitions",
+    "instances",
+    "cases",
+    "tasks",
+    "incidents",
+    "waiting_jobs",
+    "decisions",
+    "timeline",
+    "set_aside",
+)
 """The tables that it writes; of `cases` and `timeline` workers write a part."""
 
 

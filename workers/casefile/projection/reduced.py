@@ -12,6 +12,9 @@ Sent = Mapping[str, Any]
 """A record as the broker's exporter sends it."""
 Value = Mapping[str, Any]
 
+UNREAD = "unread"
+"""Of a record whose facts we could not read: its value, as it was sent."""
+
 
 class Reduced(NamedTuple):
     """A row of `records`; `facts` have the engine's names."""
@@ -58,8 +61,23 @@ def reduced(sent: Sent) -> Reduced | None:
         value.get("bpmnProcessId"),
         value.get("elementId") or value.get("startEventId"),
         value.get("bpmnElementType"),
-        kept.facts(value) if kept.facts else None,
+        _facts(kept, value),
     )
+
+
+def reread(record: Reduced) -> Reduced:
+    """A kept record whose facts could not be read then: perhaps this version can."""
+    if UNREAD not in (record.facts or {}):
+        return record
+    return record._replace(facts=_facts(KEPT[record.value_type], (record.facts or {})[UNREAD]))
+
+
+def _facts(kept: Kept, value: Value) -> dict[str, Any] | None:
+    """A record that is not as we expect is kept whole."""
+    try:
+        return kept.facts(value) if kept.facts else None
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return {UNREAD: value}
 
 
 def _fields(*names: str, optional: Sequence[str] = ()) -> Callable[[Value], dict[str, Any]]:
