@@ -62,7 +62,8 @@ class Desk:
         """The answers are held against the form; 409 when it is finished, or somebody else's. What nobody has
         becomes theirs first, so that it is known who did it."""
         task = await self._of_ours(key)
-        answers = forms.check(forms.form_of(task.process, task.element_id), variables)
+        form = await self._store.run(lambda session: forms.form_of(session, key))
+        answers = forms.check(form, variables)
         if self._actor.kind == "person":
             if task.assignee not in {None, self._actor.name}:
                 raise _somebody_elses()

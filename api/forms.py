@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from typing import Any
 
 import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.errors import Problem, pointer
-from workers.runtime.model import read_diagram
-from workers.runtime.resources import forms_dir, models_dir
+from workers.casefile import versions
 
 Form = dict[str, Any]
 
@@ -19,17 +18,11 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
-@cache
-def form_of(process: str, element_id: str) -> Form | None:
-    """The form of a user task by the diagram that names it; None for a task without one."""
-    diagram = models_dir() / f"{process}.bpmn"
-    if not diagram.is_file():
-        return None
-    for reference in read_diagram(diagram).forms:
-        if reference.element == element_id:
-            form: Form = orjson.loads((forms_dir() / f"{reference.target}.form").read_bytes())
-            return form
-    return None
+async def form_of(session: AsyncSession, task: int) -> Form | None:
+    """A task's form as it was deployed when the task was made, like in Tasklist; None for a task without one."""
+    deployed = await versions.form_of(session, task)
+    form: Form | None = orjson.loads(deployed) if deployed else None
+    return form
 
 
 def check(form: Form | None, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ async def show_task(key: TaskKey, store: StoreOf) -> TaskDetail:
         task = await find_task(session, key)
         return TaskDetail(
             **task.model_dump(),
-            form=forms.form_of(task.process, task.element_id),
+            form=await forms.form_of(session, key),
             request=await _last_request(session, task.case_id),
             timeline=[TimelineInfo.model_validate(entry) for entry in await timeline_of(session, task.case_id)],
         )

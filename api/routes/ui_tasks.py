@@ -15,6 +15,7 @@ from api.deps import FormOf, SettingsOf, StoreOf
 from api.desk import DeskOf
 from api.diagrams import name_of, user_tasks
 from api.errors import Problem
+from api.forms import Form
 from api.schemas.common import MAX_KEY, KeyInPath
 from api.schemas.tasks import Completion, TaskChanged
 from api.store import Store
@@ -86,17 +87,18 @@ def _place(text: str) -> Place:
 async def show_task(key: TaskKey, page: PageOf, store: StoreOf, settings: SettingsOf) -> HTMLResponse:
     """The form, filled in as far as it is known, and what happened in the case."""
 
-    async def find(session: AsyncSession) -> tuple[Task, Case | None, dict[str, Any], list[TimelineEntry]]:
+    async def find(
+        session: AsyncSession,
+    ) -> tuple[Task, Case | None, Form | None, dict[str, Any], list[TimelineEntry]]:
         task = await session.get(Task, key)
         if task is None:
             raise Problem("not-found", "There is no task of this key.")
         of_instance = select(Case).where(Case.process_instance_key == task.process_instance_key)
         case = (await session.scalars(of_instance)).first()
         timeline = await timeline_of(session, case.id if case else None)
-        return task, case, await _asked(session, case), timeline
+        return task, case, await forms.form_of(session, key), await _asked(session, case), timeline
 
-    task, case, facts, timeline = await store.run(find)
-    form = forms.form_of(task.process, task.element_id)
+    task, case, form, facts, timeline = await store.run(find)
     return page.show(
         "task.html",
         title=name_of(task.process, task.element_id),

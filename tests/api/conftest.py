@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 from api.main import create_app, create_bridge
 from api.server import Server
 from tests.api.fake_engine import FakeEngine
+from tests.api.ui_data import deploy_forms
 from workers.casefile.db import Database
 from workers.casefile.models import InboxRow
 from workers.runtime.bootstrap import Assembled, assemble
@@ -74,6 +75,7 @@ def settings(database_url: str) -> Settings:
 @pytest.fixture(scope="session")
 async def wired(settings: Settings) -> AsyncIterator[Assembled]:
     async with assemble(settings) as assembled:
+        await deploy_forms(assembled.database)
         yield assembled
 
 

@@ -15,6 +15,7 @@ from tests.api.conftest import TOKEN, new_order_id
 from tests.api.fake_engine import FakeEngine
 from tests.api.test_incidents import add_incident
 from tests.api.test_tasks import ADDRESS, add_task
+from tests.api.ui_data import form_key
 from workers.casefile.db import Database
 from workers.casefile.models import Case, Task, TimelineEntry
 from workers.runtime.listening import listen
@@ -83,6 +84,7 @@ class TestTask:
                 Task(
                     key=key, process="fulfillment", process_instance_key=key + 1, element_id="Task_DecideOnMargin",
                     state="open", candidate_groups=["lead"], priority=70, created_at=datetime.now(UTC),
+                    form_key=form_key("Task_DecideOnMargin"),
                 )
             )  # fmt: skip
             session.add(Case(id=order_id, process="fulfillment", process_instance_key=key + 1))

@@ -8,6 +8,7 @@ import pytest
 
 from tests.api.conftest import BEARER, assert_problem, new_order_id
 from tests.api.fake_engine import FakeEngine
+from tests.api.ui_data import form_key
 from workers.casefile.db import Database
 from workers.casefile.models import Case, CustomerRequest, Effect, Incident, Task, TimelineEntry
 from workers.runtime.errors import EngineConflict, EngineUnavailable
@@ -31,7 +32,7 @@ async def add_task(database: Database, engine: FakeEngine, element_id: str, **ch
     task = Task(
         key=key, process="fulfillment", process_instance_key=key + 10**15, element_id=element_id,
         state="open", assignee=None, candidate_groups=["support"], due_at=datetime.now(UTC), priority=60,
-        created_at=datetime.now(UTC), finished_at=None,
+        created_at=datetime.now(UTC), finished_at=None, form_key=form_key(element_id),
     )  # fmt: skip
     for name, value in changes.items():
         setattr(task, name, value)

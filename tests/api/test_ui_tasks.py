@@ -15,6 +15,7 @@ from tests.api.people import Browser, browser
 from tests.api.ui_data import a_case, a_task, add, ago, an_entry, form_of, number, text
 from workers.casefile.db import Database
 from workers.casefile.models import Case, CustomerRequest, Task
+from workers.casefile.record_models import Definition
 
 
 @pytest.fixture
@@ -108,6 +109,27 @@ class TestTask:
         form = form_in(await text(agent, f"/ui/tasks/{task.key}"))
         assert form["data"] == {"street": "Haupstr.", "address_problems": ["Please add the house number."]}
         assert form["writable"] is False
+
+    async def test_it_is_the_form_that_the_task_was_made_with(
+        self, agent: Browser, database: Database, engine_seen: FakeEngine, case: Case
+    ) -> None:
+        """Whatever was deployed since: a field that is gone is still asked for, and a new one is not."""
+        fields = [{"key": "floor", "type": "textfield", "validate": {"required": True}}]
+        old = Definition(
+            key=number(), kind="form", id="fulfillment_address", version=0, deployed_at=ago(days=9),
+            resource=orjson.dumps({"components": fields}).decode(),
+        )  # fmt: skip
+        task = a_task(case, form_key=old.key, assignee=agent.name)
+        await add(database, case, old, task)
+        engine_seen.open_tasks[task.key] = agent.name
+        assert form_in(await text(agent, f"/ui/tasks/{task.key}"))["schema"] == {"components": fields}
+        path, accept = f"/ui/tasks/{task.key}/complete", {"Accept": "application/json"}
+        wrong = await agent.client.post(path, json={"variables": {"street": "Haupt"}}, headers=accept)
+        errors = assert_problem(wrong, 422, "invalid")["errors"]
+        assert [each["pointer"] for each in errors] == ["#/variables/street", "#/variables/floor"]
+        answer = await agent.client.post(path, json={"variables": {"floor": "3"}}, headers=accept)
+        assert answer.json() == {"key": str(task.key), "status": "completed"}
+        assert engine_seen.completed == [(task.key, {"floor": "3"})]
 
     async def test_its_texts_name_what_the_timeline_says(self, agent: Browser, database: Database) -> None:
         case = a_case()

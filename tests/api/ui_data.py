@@ -9,7 +9,8 @@ from api import csrf
 from tests.api.people import Browser
 from workers.casefile.db import Database
 from workers.casefile.models import Base, Case, Incident, Task, TimelineEntry
-from workers.casefile.record_models import Record
+from workers.casefile.record_models import Definition, Record
+from workers.runtime.resources import forms_dir
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}\u202e"
 """A customer's name that would like to be more than text."""
@@ -31,6 +32,25 @@ async def add(database: Database, *rows: Base) -> None:
         session.add_all(rows)
 
 
+FORMS = {"Task_CorrectAddress": (1, "fulfillment_address"), "Task_DecideOnMargin": (2, "fulfillment_margin")}
+"""By task: key and id of its form."""
+
+
+def form_key(element: str) -> int | None:
+    """The form of a task, as the engine tells it."""
+    return FORMS[element][0] if element in FORMS else None
+
+
+async def deploy_forms(database: Database) -> None:
+    """As the engine tells of them when they are deployed."""
+    async with database.transaction() as session:
+        for key, form in FORMS.values():
+            resource = (forms_dir() / f"{form}.form").read_text()
+            await session.merge(
+                Definition(key=key, kind="form", id=form, version=1, resource=resource, deployed_at=ago())
+            )
+
+
 def a_case(**changes: Any) -> Case:
     key = number()
     values = {
@@ -44,6 +64,7 @@ def a_task(case: Case, **changes: Any) -> Task:
     values = {
         "key": number(), "process": "fulfillment", "process_instance_key": case.process_instance_key,
         "element_id": "Task_CorrectAddress", "state": "open", "assignee": None, "candidate_groups": ["support"],
+        "form_key": form_key(changes.get("element_id", "Task_CorrectAddress")),
         "due_at": ago(hours=-5), "priority": 50, "created_at": ago(hours=1), "finished_at": None,
     }  # fmt: skip
     return Task(**(values | changes))

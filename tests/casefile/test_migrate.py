@@ -83,3 +83,26 @@ def test_other_schemas_are_none_of_its_business(empty: str, open_engine: Engine)
         connection.execute(text("CREATE SCHEMA mock"))
         connection.execute(text("CREATE TABLE mock.orders (id text)"))
     assert migrate.differences(empty) == []
+
+
+def test_tasks_get_the_forms_that_the_engine_told_of(empty: str, open_engine: Engine) -> None:
+    """Those that were made before that was kept."""
+    migrate.upgrade(empty, "0006")
+    told = """
+        INSERT INTO orderops.records (partition, position, happened_at, value_type, intent, key, facts)
+        VALUES (1, :key, now(), 'USER_TASK', 'CREATED', 1, CAST(:facts AS jsonb));
+    """
+    made = """
+        INSERT INTO orderops.tasks (key, process, process_instance_key, element_id, state, candidate_groups,
+            priority, created_at)
+        VALUES (:key, 'fulfillment', 1, 'Task_CorrectAddress', 'open', '{}', 50, now())
+    """
+    with open_engine.begin() as connection:
+        for key, form in ((10, 71), (11, -1)):
+            facts = f'{{"userTaskKey": {key}, "formKey": {form}}}'
+            connection.execute(text(told), {"key": key, "facts": facts})
+            connection.execute(text(made), {"key": key})
+    migrate.upgrade(empty)
+    with open_engine.connect() as connection:
+        found = connection.execute(text("SELECT key, form_key FROM orderops.tasks ORDER BY key"))
+        assert [tuple(row) for row in found] == [(10, 71), (11, None)]

@@ -1,5 +1,7 @@
 """An instance that goes on by another version of its process, as the engine's records tell it."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -7,8 +9,8 @@ from tests.casefile.one_order import Sent, Stream, keys
 from tests.casefile.test_sentences import DIAGRAM, deployed
 from workers.casefile.db import Database
 from workers.casefile.deployments import Deployments, Running
-from workers.casefile.models import TimelineEntry
-from workers.casefile.record_models import Instance
+from workers.casefile.models import Incident, TimelineEntry
+from workers.casefile.record_models import Instance, WaitingJob
 
 OLD, NEW = "Task_CorrectAddress", "Task_MendAddress"
 RENAMED = DIAGRAM.replace(OLD, NEW).replace("Correct\n the address", "Mend the address")
@@ -71,3 +73,27 @@ async def test_it_runs_by_one_version_at_a_time_and_stands_where_it_was_moved_to
     assert await deployments.running(target) == [Running(stream.instance, stream.order, (NEW,))]
     await stream.take_in(stream.ended())
     assert await deployments.running(target) == []
+
+
+@pytest.mark.parametrize("size", [1, 9])
+async def test_incidents_and_jobs_stand_where_they_were_moved_to(database: Database, size: int) -> None:
+    stream, job, incident = Moved(database), next(keys), next(keys)
+    records = [
+        stream.started(),
+        made(stream, job, "CREATED", OLD),
+        made(stream, job, "FAILED", OLD, retries=0, errorMessage="No such order."),
+        stream.incident(incident, "CREATED", elementId=OLD, jobKey=job),
+        made(stream, job, "MIGRATED", NEW, retries=0),
+        stream.incident(incident, "MIGRATED", elementId=NEW, jobKey=job),
+    ]
+    for first in range(0, len(records), size):
+        await stream.take_in(*records[first : first + size])
+    async with database.sessions() as session:
+        waiting = await session.get_one(WaitingJob, job)
+        assert (waiting.element_id, waiting.retries, waiting.error) == (NEW, 0, "No such order.")
+        assert (await session.get_one(Incident, incident)).element_id == NEW
+
+
+def made(stream: Stream, key: int, intent: str, element: str, **value: Any) -> Sent:
+    told = {"type": "fulfillment.get_order", "retries": 5, "elementId": element, **value}
+    return stream.record("JOB", intent, told, key=key)

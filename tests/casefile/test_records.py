@@ -207,6 +207,13 @@ class TestTasks:
         assert (task.element_id, task.priority) == ("Task_CorrectAddress", 60)
         assert (task.process_instance_key, task.created_at, task.finished_at) == (stream.instance, at(2), None)
 
+    async def test_it_keeps_to_the_form_that_it_was_made_with(self, stream: Stream, key: int) -> None:
+        without = next(keys)
+        await stream.take_in(stream.task(key, "CREATED", formKey=71), stream.task(without, "CREATED", formKey=-1))
+        await stream.take_in(stream.task(key, "ASSIGNED", formKey=72))
+        assert (await stream.one_task(key)).form_key == 71
+        assert (await stream.one_task(without)).form_key is None
+
     async def test_it_is_claimed_passed_on_and_given_back(self, stream: Stream, key: int) -> None:
         await stream.take_in(stream.task(key, "CREATED"))
         for assignee, expected in [("lee", "lee"), ("kim", "kim"), ("", None)]:

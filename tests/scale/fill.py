@@ -50,9 +50,10 @@ STATEMENTS = (
     WHERE process_instance_key BETWEEN :first AND :last
     """,
     """
-    INSERT INTO orderops.tasks (key, process, process_instance_key, element_id, state, candidate_groups, due_at,
-        priority, created_at, finished_at)
-    SELECT process_instance_key, process, process_instance_key, 'Task_CorrectAddress',
+    INSERT INTO orderops.tasks (key, process, process_instance_key, element_id, form_key, state, candidate_groups,
+        due_at, priority, created_at, finished_at)
+    SELECT process_instance_key, process, process_instance_key, 'Task_CorrectAddress', (
+            SELECT max(key) FROM orderops.definitions WHERE kind = 'form' AND id = 'fulfillment_address'),
         CASE state WHEN 'done' THEN 'completed' ELSE 'open' END, '{support}', opened_at + interval '4 hours', 50,
         opened_at, closed_at
     FROM orderops.cases WHERE process_instance_key BETWEEN :first AND :last AND process_instance_key % 5 = 0

@@ -22,12 +22,12 @@ def _config(connection: Connection) -> Config:
     return config
 
 
-def upgrade(url: str) -> None:
-    """Apply every migration that is missing. Idempotent, and safe when several processes do it at once."""
+def upgrade(url: str, to: str = "head") -> None:
+    """Apply every migration that is missing, up to one. Idempotent, and safe when several do it at once."""
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), to)
     engine.dispose()
 
 

@@ -211,6 +211,8 @@ class Task(Base):
     process: Mapped[str]
     process_instance_key: Mapped[int]
     element_id: Mapped[str]
+    form_key: Mapped[int | None]
+    """The version of its form, in `definitions`."""
     state: Mapped[str]
     """open, completed, or canceled."""
     assignee: Mapped[str | None]

@@ -26,12 +26,21 @@ _resolved = given(_INCIDENTS, "key", "resolved_at")
 _RESOLVE = (
     update(_INCIDENTS).values(resolved_at=_resolved.c.resolved_at).where(_INCIDENTS.c.key == _resolved.c.key)
 )
+_moved = given(_INCIDENTS, "key", "process", "element_id")
+_MOVE = (
+    update(_INCIDENTS)
+    .values(process=_moved.c.process, element_id=_moved.c.element_id)
+    .where(_INCIDENTS.c.key == _moved.c.key)
+)
 
 
 async def keep_incidents(tables: Tables, news: Sequence[Reduced]) -> None:
-    """Add what was created, and say of the others when they were resolved."""
+    """Add what was created, and say of the others where they are now and when they were resolved."""
     records = [record for record in news if record.value_type == "INCIDENT"]
     await tables.put(_ADD, [_incident(record) for record in records if record.intent == "CREATED"])
+    moved = {record.key: record for record in records if record.intent == "MIGRATED"}
+    rows = [{"key": r.key, "process": r.process, "element_id": r.element_id} for r in moved.values()]
+    await tables.put(_MOVE, rows)
     resolved = {record.key: record.happened_at for record in records if record.intent == "RESOLVED"}
     await tables.put(_RESOLVE, [{"key": key, "resolved_at": when} for key, when in resolved.items()])
 

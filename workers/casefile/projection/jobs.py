@@ -23,11 +23,12 @@ _new_job = given(
     "failed_at",
 )
 _ADD_JOBS = insert(_JOBS).from_select(_new_job.c.keys(), select(*_new_job.c)).on_conflict_do_nothing()
-_changed_job = given(_JOBS, "key", "retries", "error", "failed_at")
+_changed_job = given(_JOBS, "key", "element_id", "retries", "error", "failed_at")
 _CHANGE_JOBS = (
     update(_JOBS)
     .values(
-        retries=_changed_job.c.retries,
+        element_id=func.coalesce(_changed_job.c.element_id, _JOBS.c.element_id),
+        retries=func.coalesce(_changed_job.c.retries, _JOBS.c.retries),
         error=func.coalesce(_changed_job.c.error, _JOBS.c.error),
         failed_at=func.coalesce(_changed_job.c.failed_at, _JOBS.c.failed_at),
     )
@@ -47,9 +48,9 @@ async def keep_jobs(tables: Tables, news: Sequence[Reduced]) -> None:
         key = record.key
         if record.intent == "CREATED":
             new[key] = _job(record)
-        elif record.intent in {"FAILED", "RETRIES_UPDATED"}:
+        elif record.intent in {"FAILED", "RETRIES_UPDATED", "MIGRATED"}:
             known = new if key in new else changed
-            known[key] = known.get(key, {"key": key}) | _attempt(record)
+            known[key] = known.get(key, {"key": key}) | _change(record)
         elif new.pop(key, None) is None:
             finished.add(key)
     await tables.put(_ADD_JOBS, list(new.values()))
@@ -71,8 +72,10 @@ def _job(record: Reduced) -> dict[str, Any]:
     }
 
 
-def _attempt(record: Reduced) -> dict[str, Any]:
+def _change(record: Reduced) -> dict[str, Any]:
     facts = record.facts or {}
+    if record.intent == "MIGRATED":
+        return {"element_id": record.element_id}
     attempt = {"retries": facts["retries"]}
     if record.intent == "FAILED":
         attempt |= {"failed_at": record.happened_at}

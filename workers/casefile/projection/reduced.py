@@ -139,9 +139,11 @@ KEPT: Mapping[str, Kept] = {
             optional=("formKey", "variables"),
         ),
     ),
-    "INCIDENT": Kept(frozenset({"CREATED", "RESOLVED"}), _fields("jobKey", "errorType", "errorMessage")),
+    "INCIDENT": Kept(
+        frozenset({"CREATED", "MIGRATED", "RESOLVED"}), _fields("jobKey", "errorType", "errorMessage")
+    ),
     "JOB": Kept(
-        frozenset({"CREATED", "FAILED", "RETRIES_UPDATED", "COMPLETED", "CANCELED", "ERROR_THROWN"}),
+        frozenset({"CREATED", "FAILED", "RETRIES_UPDATED", "MIGRATED", "COMPLETED", "CANCELED", "ERROR_THROWN"}),
         _fields("type", "retries", optional=("errorMessage",)),
     ),
     "DECISION_EVALUATION": Kept(frozenset({"EVALUATED"}), _decision),

@@ -10,6 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from workers.casefile.projection.reduced import Reduced
 from workers.casefile.projection.tables import Tables, given, table
 
+NO_FORM = -1
+"""The engine's key of a form that is not there."""
+
 _TASKS = table("tasks")
 _new = given(
     _TASKS,
@@ -17,6 +20,7 @@ _new = given(
     "process",
     "process_instance_key",
     "element_id",
+    "form_key",
     "state",
     "assignee",
     "candidate_groups",
@@ -57,6 +61,7 @@ def _task(record: Reduced) -> dict[str, Any]:
         "process": record.process,
         "process_instance_key": record.process_instance_key,
         "element_id": record.element_id,
+        "form_key": form if (form := facts.get("formKey", NO_FORM)) != NO_FORM else None,
         "state": "open",
         "assignee": facts["assignee"] or None,
         "candidate_groups": facts["candidateGroupsList"],
