@@ -1,5 +1,8 @@
 """Migrations: complete, harmless when repeated, and one at a time."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -106,3 +109,17 @@ def test_tasks_get_the_forms_that_the_engine_told_of(empty: str, open_engine: En
     with open_engine.connect() as connection:
         found = connection.execute(text("SELECT key, form_key FROM orderops.tasks ORDER BY key"))
         assert [tuple(row) for row in found] == [(10, 71), (11, None)]
+
+
+def test_commands_on_a_database_of_another_version_say_what_to_do(empty: str) -> None:
+    migrate.upgrade(empty, "0001")
+    environment = {
+        **os.environ,
+        "ORDEROPS_DATABASE_URL": empty,
+        "ORDEROPS_LINK_SECRET": "x",
+        "ORDEROPS_RECORDS_PASSWORD": "x",
+    }
+    command = [sys.executable, "-m", "workers.runtime.cli", "deploy", "--dry-run"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "The database is of another version of orderops.\n`orderops migrate` updates it.\n"

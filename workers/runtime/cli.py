@@ -25,6 +25,9 @@ MODULES = {
 }
 """Commands that do not live in a module of their own name."""
 
+_UNKNOWN_TABLE = "ProgrammingError"
+"""SQLAlchemy's, by name: importing it would take a moment of every command."""
+
 app = typer.Typer(
     name="orderops",
     help="Runs the operations of a shop after checkout as BPMN processes on Camunda 8.",
@@ -46,13 +49,22 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        console = Console(stderr=True, highlight=False)
-        console.print(Text(str(error), style="red"), soft_wrap=True)
-        if error.hint:
-            console.print(Text(error.hint), soft_wrap=True)
+        _tell(error)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if type(error).__name__ != _UNKNOWN_TABLE:
+            raise
+        _tell(UserError("The database is of another version of orderops.", hint="`orderops migrate` updates it."))
+        sys.exit(1)
+
+
+def _tell(error: UserError) -> None:
+    console = Console(stderr=True, highlight=False)
+    console.print(Text(str(error), style="red"), soft_wrap=True)
+    if error.hint:
+        console.print(Text(error.hint), soft_wrap=True)
 
 
 def modules_for(arguments: Sequence[str]) -> list[str]:
