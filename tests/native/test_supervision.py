@@ -70,6 +70,15 @@ class TestTheLeash:
         assert wait_gone([identity], 10) == []
         child.stop()
 
+    def test_one_that_lets_others_go_first_does_so_among_sessions_too(self, tmp_path: Path) -> None:
+        """Linux weighs whole sessions against each other, and each program here has its own."""
+        child = Child(Program(name="sleeper", command=SLEEPER, log=tmp_path / "log", niceness=7))
+        session = Path(f"/proc/{child.pid}/autogroup")
+        assert os.getpriority(os.PRIO_PROCESS, child.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 7
+        if session.exists():
+            assert session.read_text().endswith("nice 7\n")
+        child.stop()
+
 
 class TestTheSupervisor:
     def test_what_ends_on_its_own_is_started_again(self, supervisor: Supervisor, tmp_path: Path) -> None:

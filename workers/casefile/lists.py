@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, literal, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.models import Case, Effect, EffectState, Incident, Task
@@ -94,7 +94,12 @@ async def cases(session: AsyncSession, wanted: CasesWanted, after: Place | None,
 
 async def count_cases(session: AsyncSession, wanted: CasesWanted) -> int:
     """How many there are, COUNTED + 1 when there are more."""
-    return await up_to(session, select(Case.id).where(*_conditions(wanted)))
+    return await session.scalar(select(number_of_cases(wanted))) or 0
+
+
+def number_of_cases(wanted: CasesWanted) -> ScalarSelect[int]:
+    """The same as part of a statement."""
+    return number_of(select(Case.id).where(*_conditions(wanted)))
 
 
 def _conditions(wanted: CasesWanted) -> Iterable[ColumnElement[bool]]:
@@ -152,7 +157,12 @@ async def tasks(session: AsyncSession, wanted: TasksWanted, after: Place | None,
 
 async def count_tasks(session: AsyncSession, wanted: TasksWanted) -> int:
     """How many there are, COUNTED + 1 when there are more."""
-    return await up_to(session, select(Task.key).where(*_open_tasks(wanted)))
+    return await session.scalar(select(number_of_tasks(wanted))) or 0
+
+
+def number_of_tasks(wanted: TasksWanted) -> ScalarSelect[int]:
+    """The same as part of a statement."""
+    return number_of(select(Task.key).where(*_open_tasks(wanted)))
 
 
 def _open_tasks(wanted: TasksWanted) -> Iterable[ColumnElement[bool]]:
@@ -168,6 +178,6 @@ def _open_tasks(wanted: TasksWanted) -> Iterable[ColumnElement[bool]]:
         yield DUE.op("<")(wanted.due_before)
 
 
-async def up_to(session: AsyncSession, query: Select[Any]) -> int:
+def number_of(query: Select[Any]) -> ScalarSelect[int]:
     """How many rows a query has, COUNTED + 1 when there are more: it costs no more however many there are."""
-    return await session.scalar(select(func.count()).select_from(query.limit(COUNTED + 1).subquery())) or 0
+    return select(func.count()).select_from(query.limit(COUNTED + 1).subquery()).scalar_subquery()

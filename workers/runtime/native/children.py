@@ -25,6 +25,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     user: str = "-"
+    niceness: int = 0
+    """How much it lets other programs go first: 0 to 19."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 20
     ready: Callable[[], bool] = lambda: True
@@ -77,10 +79,10 @@ class Child:
 
 def _start_leash(program: Program, lifeline: int, answer: int) -> "subprocess.Popen[bytes]":
     rotate(program.log)
-    arguments = [program.stop_signal.name, str(program.stop_seconds), program.user, *program.command]
+    how = [program.stop_signal.name, str(program.stop_seconds), program.user, str(program.niceness)]
     with program.log.open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", leash.__file__, *arguments],
+            [sys.executable, "-I", "-S", leash.__file__, *how, *program.command],
             stdin=lifeline,
             stdout=answer,
             stderr=log,

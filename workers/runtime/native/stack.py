@@ -36,7 +36,7 @@ from workers.runtime.native.webapps import Webapps
 Report = Callable[[str], None]
 """Called with what happens now, in words for people."""
 
-YIELDING = ("nice", "-n", "5")
+YIELDING = 15
 """Engine, workers and bridge let api and PostgreSQL go first: on a full machine, what arrives is taken at once."""
 
 DATA_BYTES = 1_000_000_000
@@ -177,7 +177,8 @@ class Stack:
         name = f"broker-{broker.number + 1}"
         return Program(
             name=name,
-            command=[*YIELDING, *command],
+            command=command,
+            niceness=YIELDING,
             log=self._log(name),
             folder=broker.folder,
             ready=lambda: answers(broker.health_url()),
@@ -188,14 +189,14 @@ class Stack:
     def _search(self) -> Program:
         class_path = prepare_search(self.config.cache, lambda _done, _total: None)
         program = self.search.program(find_java(self.config.java), class_path, self._log("search"))
-        return replace(program, command=[*YIELDING, *program.command])
+        return replace(program, niceness=YIELDING)
 
     def _webapps(self) -> Program:
         engine = prepare_engine(self.config.cache, lambda _done, _total: None)
         java = find_java(self.config.java)
         recorded = fast_start(java, engine, lambda _: None)  # of the broker, which shares half of the classes
         program = self.webapps.program(java, engine, recorded, self._log("webapps"))
-        return replace(program, command=[*YIELDING, *program.command])
+        return replace(program, niceness=YIELDING)
 
     @property
     def webapps(self) -> Webapps:
@@ -238,7 +239,7 @@ class Stack:
         environment = {**program.environment, "ORDEROPS_WORKER_PORT": str(self.ports.worker)}
         return replace(
             program,
-            command=[*YIELDING, *program.command],
+            niceness=YIELDING,
             environment=environment,
             ready=lambda: answers(f"{self.worker_url}/readyz"),
             address=self.worker_url,
@@ -250,8 +251,7 @@ class Stack:
 
     def _bridge(self) -> Program:
         program, alive = self._app("bridge"), f"{self.bridge_url}/livez"
-        command = [*YIELDING, *program.command]
-        return replace(program, command=command, ready=lambda: answers(alive), address=self.bridge_url)
+        return replace(program, niceness=YIELDING, ready=lambda: answers(alive), address=self.bridge_url)
 
     def _log(self, component: str) -> Path:
         return self.config.logs_dir / f"{component}.log"
