@@ -12,6 +12,8 @@ UV := $(ORDEROPS_CACHE)/uv-$(UV_VERSION)/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
+# Tests that share nothing but the machine: two processes, each with a PostgreSQL of its own.
+SIDE_BY_SIDE := $(addprefix tests/,adapters api casefile docs processes runtime wiring)
 
 .PHONY: help
 help: ## list the targets
@@ -50,7 +52,12 @@ down: setup ## stop it; nothing of it runs on (ARGS=--delete: its data go too)
 
 .PHONY: test
 test: setup ## every test but those in a browser, on a real broker, too (ARGS="-k address")
+ifdef ARGS
 	@$(BIN)/python -m pytest -m "not compat and not browser" $(ARGS)
+else
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(SIDE_BY_SIDE)
+	@$(BIN)/python -m pytest -m "not compat and not browser" $(addprefix --ignore=,$(SIDE_BY_SIDE))
+endif
 
 .PHONY: faults
 faults: setup ## the fault tests at their full length (`make test` has their short form)

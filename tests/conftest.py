@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import stamina.instrumentation
 
+from tests.casefile.history import History
+from tests.casefile.own_database import own_database
 from tests.containers import Containers, containers_stack
 from workers.casefile import migrate
 from workers.casefile.db import Database
@@ -76,6 +78,21 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = Database(database_url)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="module")
+async def own(database_url: str) -> AsyncIterator[Database]:
+    """A database of this module's own in the same PostgreSQL."""
+    async with own_database(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+async def history(own: Database, tmp_path: Path) -> History:
+    """Nothing has happened in it yet."""
+    history = History(own, tmp_path / "anchors.jsonl")
+    await history.forget()
+    return history
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,13 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.casefile.history import History
-from tests.casefile.own_database import own_database
 from workers.casefile import anchors, erasure
 from workers.casefile.audit_models import AuditAnchor, AuditEntry, AuditProgress
 from workers.casefile.db import Database
@@ -25,19 +22,6 @@ from workers.casefile.sealing import Seals
 
 ENTRY_3 = "(SELECT timeline_id FROM orderops.audit WHERE case_id = 'a' AND seq = 3)"
 ENTRY_4 = "(SELECT timeline_id FROM orderops.audit WHERE case_id = 'a' AND seq = 4)"
-
-
-@pytest.fixture(scope="module")
-async def own(database_url: str) -> AsyncIterator[Database]:
-    async with own_database(database_url) as database:
-        yield database
-
-
-@pytest.fixture
-async def history(own: Database, tmp_path: Path) -> History:
-    history = History(own, tmp_path / "anchors.jsonl")
-    await history.forget()
-    return history
 
 
 @pytest.fixture

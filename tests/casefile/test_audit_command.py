@@ -11,18 +11,12 @@ from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from tests.casefile.history import History
-from tests.casefile.own_database import own_database, url_of
+from tests.casefile.own_database import url_of
 from workers.casefile.db import Database
 from workers.casefile.models import Case
 from workers.runtime.commands.audit import register
 from workers.runtime.errors import UserError
 from workers.runtime.settings import load_settings
-
-
-@pytest.fixture(scope="module")
-async def own(database_url: str) -> AsyncIterator[Database]:
-    async with own_database(database_url) as database:
-        yield database
 
 
 @pytest.fixture

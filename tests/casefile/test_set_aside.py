@@ -1,6 +1,6 @@
 """A record that is not as we expect: kept, named, and not in the way of those that come after it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import ProgrammingError
 
 from tests.casefile.one_order import OUTCOMES, Sent, Stream, keys
-from tests.casefile.own_database import empty, own_database, projected, run
+from tests.casefile.own_database import empty, projected, run
 from workers.casefile.db import Database
 from workers.casefile.projection.reduced import KEPT, Kept, Value
 from workers.casefile.rebuild import Rebuild
@@ -16,12 +16,6 @@ from workers.casefile.record_models import Record, SetAside
 from workers.runtime.collectors import Books
 
 Bad = Callable[[Stream], Sent]
-
-
-@pytest.fixture(scope="module")
-async def own(database_url: str) -> AsyncIterator[Database]:
-    async with own_database(database_url) as database:
-        yield database
 
 
 @pytest.fixture

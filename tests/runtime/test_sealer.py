@@ -6,12 +6,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-import pytest
 import structlog.testing
 from sqlalchemy import text
 
 from tests.casefile.history import History
-from tests.casefile.own_database import own_database, url_of
+from tests.casefile.own_database import url_of
 from workers.casefile import anchors
 from workers.casefile.db import Database
 from workers.casefile.sealing import Seals
@@ -20,19 +19,6 @@ from workers.runtime.metrics import page
 from workers.runtime.sealer import Sealer
 
 UNSEALED = "orderops_audit_oldest_unsealed_seconds"
-
-
-@pytest.fixture(scope="module")
-async def own(database_url: str) -> AsyncIterator[Database]:
-    async with own_database(database_url) as database:
-        yield database
-
-
-@pytest.fixture
-async def history(own: Database, tmp_path: Path) -> History:
-    history = History(own, tmp_path / "anchors.jsonl")
-    await history.forget()
-    return history
 
 
 @contextlib.asynccontextmanager
