@@ -22,6 +22,7 @@ from workers.runtime.native.ports import StackPorts, free_base_port
 from workers.runtime.native.postgres import prepare_postgres
 from workers.runtime.native.stack import Stack, running_stack
 
+os.environ.pop("COLUMNS", None)  # tables are as wide as a test says, not as the terminal is
 stamina.instrumentation.set_on_retry_hooks([])  # its default warns on every retry, and warnings are errors here
 FLOWS_TAKEN = pytest.StashKey[list[str]]()
 """Coverage of the diagrams, one line each, for the end of the run."""

@@ -15,6 +15,7 @@ from api.diagrams import name_of
 from api.errors import Problem
 from api.routes import incidents
 from api.schemas.common import MAX_KEY, KeyInPath
+from api.story import story
 from api.ui import ROWS, PageOf, address, back_to
 from api.words import words
 from workers.casefile import lists
@@ -145,7 +146,7 @@ async def show_case(
         order=case.shop_order,
         now=datetime.now(UTC),
         headline=_headline(file),
-        timeline=file.timeline,
+        timeline=story(file.timeline),
         older=_older(file),
         diagram_state=_drawn(file),
         operate_url=settings.operate_address(case.process_instance_key),

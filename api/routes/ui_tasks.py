@@ -19,6 +19,7 @@ from api.forms import Form
 from api.schemas.common import MAX_KEY, KeyInPath
 from api.schemas.tasks import Completion, TaskChanged
 from api.store import Store
+from api.story import story
 from api.ui import ROWS, PageOf, address, back_to
 from workers.casefile import lists
 from workers.casefile.cases import timeline_of
@@ -107,7 +108,7 @@ async def show_task(key: TaskKey, page: PageOf, store: StoreOf, settings: Settin
         mine=task.assignee == page.actor.name,
         schema=form,
         prefilled=forms.prefilled(form, facts, [entry.facts for entry in timeline]),
-        timeline=timeline,
+        timeline=story(timeline),
         now=datetime.now(UTC),
         in_tasklist=settings.tasklist_address,
     )

@@ -138,6 +138,22 @@ class TestCase:
         assert "ada" in html
         assert "Get order" in html
 
+    async def test_what_was_asked_for_and_done_is_told_once(
+        self, lead: Browser, database: Database, case: Case
+    ) -> None:
+        """What was asked for in vain stays."""
+        claim = {"kind": "task_claim", "facts": {"task": "7"}}
+        await add(
+            database,
+            an_entry(case, "Anna takes it", actor="anna", **claim),
+            an_entry(case, "Bob takes it", actor="bob", **claim),
+            an_entry(case, "Taken by anna", actor="anna", kind="task_assigned", facts={"task": "7"}),
+            an_entry(case, "Taken by bob", actor="bob", kind="task_assigned", facts={"task": "8"}),
+        )
+        page = await text(lead, f"/ui/cases/{case.id}")
+        found = [sentence for sentence in ("Anna takes it", "Bob takes it", "Taken by anna") if sentence in page]
+        assert found == ["Bob takes it", "Taken by anna"]
+
     async def test_a_long_story_has_pages(self, lead: Browser, database: Database, case: Case) -> None:
         await add(database, *(an_entry(case, f"Entry {each}.", happened_at=ago(days=9)) for each in range(205)))
         html = await text(lead, f"/ui/cases/{case.id}")

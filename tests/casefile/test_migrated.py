@@ -92,6 +92,7 @@ async def test_incidents_and_jobs_stand_where_they_were_moved_to(database: Datab
         waiting = await session.get_one(WaitingJob, job)
         assert (waiting.element_id, waiting.retries, waiting.error) == (NEW, 0, "No such order.")
         assert (await session.get_one(Incident, incident)).element_id == NEW
+    assert not any("resolved" in sentence for sentence in await stream.sentences())
 
 
 def made(stream: Stream, key: int, intent: str, element: str, **value: Any) -> Sent:

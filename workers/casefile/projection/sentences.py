@@ -89,12 +89,14 @@ def _of_job(record: Reduced, context: Context) -> Told | None:
     return Told("job_failed", f"“{name}” failed, {left}{_because(facts.get('errorMessage'))}")
 
 
-def _of_incident(record: Reduced, context: Context) -> Told:
+def _of_incident(record: Reduced, context: Context) -> Told | None:
     facts, name = record.facts or {}, context.diagram.name(record.element_id)
     known = {"incident": str(record.key), "error_type": facts["errorType"]}
     if record.intent == "CREATED":
         return Told("incident_created", f"Incident at “{name}”{_because(facts['errorMessage'])}", known)
-    return Told("incident_resolved", f"Incident at “{name}” was resolved", known)
+    if record.intent == "RESOLVED":
+        return Told("incident_resolved", f"Incident at “{name}” was resolved", known)
+    return None
 
 
 def _of_migration(_record: Reduced, _context: Context) -> Told:

@@ -178,7 +178,7 @@ class Stack:
         return Program(
             name=name,
             command=command,
-            niceness=YIELDING,
+            niceness=YIELDING if self.config.apps else 0,  # to whom it yields runs here, or elsewhere
             log=self._log(name),
             folder=broker.folder,
             ready=lambda: answers(broker.health_url()),
