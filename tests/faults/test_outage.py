@@ -1,6 +1,7 @@
 """The broker away or frozen under 50 webhooks a second: nothing lost, nothing twice, and work goes on unaided."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -86,8 +87,13 @@ async def under_traffic(floor: Floor, orders: int, seconds: float, full: bool) -
     outage.instances, outage.books = await outage.traffic.instances(), await outage.traffic.books()
 
 
-async def watch_the_return(outage: Outage, floor: Floor, job_types: Iterable[str]) -> None:
-    """Called when the broker is ready: how soon everything works again, each of the job types included."""
+async def watch_the_return(
+    outage: Outage, floor: Floor, job_types: Iterable[str] = (), started: float = math.inf
+) -> None:
+    """Called when the broker is ready: how soon everything works again, each of the job types included.
+
+    What is heard since the broker was `started` is heard of the new one; streams may be there before all is ready.
+    """
     began = time.monotonic()
     outage.backlog = await outage.traffic.unpublished()
     arrived = outage.traffic.deliveries
@@ -99,8 +105,8 @@ async def watch_the_return(outage: Outage, floor: Floor, job_types: Iterable[str
         assert now < 600, f"after {now:.0f} s still not served: {waiting}"
         for job_type in list(waiting):
             contact = floor.host.health[job_type].last_contact
-            if contact and contact > began:
-                outage.resumed[job_type] = contact - began
+            if contact and contact > started:
+                outage.resumed[job_type] = max(contact - began, 0.0)
                 waiting.discard(job_type)
         if not outage.first_bought and sum((await outage.traffic.books()).values()) > known:
             outage.first_bought = now
@@ -121,9 +127,10 @@ async def gone(floor: Floor, broker: OwnBroker, full: bool) -> Outage:
             await broker.kill()
             await asyncio.sleep(seconds)
             outage.grown = psutil.Process().memory_info().rss - memory
+            started = time.monotonic()
             await broker.start()
             began = time.monotonic()
-            await watch_the_return(outage, floor, floor.host.health)
+            await watch_the_return(outage, floor, floor.host.health, started)
             outage.plain_before = plain.done
             await plain.give_work()
         outage.at_rest = time.monotonic() - began
@@ -174,7 +181,7 @@ async def frozen(floor: Floor, broker: OwnBroker, full: bool) -> Outage:
             broker.thaw()
         began = time.monotonic()
         outage.grown = psutil.Process().memory_info().rss - memory
-        await watch_the_return(outage, floor, job_types=())  # what waits in an open poll was never cut off
+        await watch_the_return(outage, floor)  # what waits in an open poll was never cut off
     outage.at_rest = time.monotonic() - began
     outage.print("broker frozen")
     return outage
