@@ -135,6 +135,7 @@ class TestIncident:
     async def test_the_list_has_every_word_of_the_message_on_a_narrow_screen(
         self, env: dict[str, str], database: Database
     ) -> None:
+        await add_incident(database, element_id=f"Task_{'VeryLong' * 40}")
         incident = await add_incident(database, message=self.SENTENCE)
         code, out = await run({**env, "COLUMNS": "80"}, "incident", "list")
         assert code == 0

@@ -13,6 +13,9 @@ from rich.text import Text
 from workers.runtime.apiclient import ApiRefused, ask, open_api, title
 from workers.runtime.errors import UserError
 
+WIDEST = 30
+"""Columns for the place of an incident; however long its name is, what happened can be read."""
+
 incidents = typer.Typer(no_args_is_help=True, help="See where cases stand still, and let them go on.")
 
 
@@ -26,7 +29,8 @@ def list_command(state: Annotated[str, typer.Option(help="open, resolved or all.
     """Show what stands still, and what has to be mended."""
     with open_api() as api:
         found = _all(api, state)
-    table = Table(Column("Incident", no_wrap=True), Column("What happened", overflow="fold"), show_lines=True)
+    where, what = Column("Incident", overflow="fold", max_width=WIDEST), Column("What happened", overflow="fold")
+    table = Table(where, what, show_lines=True)
     for incident in found:
         table.add_row(_where(incident), Text(incident["message"]))
     nothing = "There is no incident." if state == "all" else f"No incident is {state}."
