@@ -32,22 +32,23 @@ class MortalPostgres:
         return f"postgresql+psycopg://postgres@localhost:{self.port}/postgres?host={host}"
 
     def start(self) -> None:
-        """Returns when it takes connections."""
+        """Returns when it takes connections. One that refuses to start is started again, as the keeper does."""
         more = ["--listen_addresses=127.0.0.1", f"--port={self.port}", "--deadlock_timeout=100ms"]
         command = [*self.prepared.command, *more]
-        self.child = Child(
-            Program(
-                name="postgres",
-                command=command,
-                user=self.prepared.user,
-                log=self.log,
-                stop_signal=signal.SIGINT,  # without waiting for its clients to go
-            )
+        program = Program(
+            name="postgres",
+            command=command,
+            user=self.prepared.user,
+            log=self.log,
+            stop_signal=signal.SIGINT,  # without waiting for its clients to go
         )
+        self.child = Child(program)
         deadline = time.monotonic() + 60
         while not self._answers():
             assert time.monotonic() < deadline, self.log.read_text()[-2_000:]
             time.sleep(0.02)
+            if not self.child.running():
+                self.child = Child(program)
 
     def _answers(self) -> bool:
         try:
@@ -58,7 +59,6 @@ class MortalPostgres:
 
     def freeze(self) -> None:
         """It hangs: connections stay open, the kernel takes new ones, and nobody answers."""
-        self._server().suspend()  # first: it starts no more processes that would be overlooked
         self._all(psutil.Process.suspend)
 
     def thaw(self) -> None:
@@ -67,7 +67,8 @@ class MortalPostgres:
 
     def kill(self) -> None:
         """SIGKILL for all of it; from then on connections are refused."""
-        self._all(psutil.Process.kill)
+        killed = self._all(psutil.Process.kill)
+        psutil.wait_procs(killed, timeout=30)  # a new one refuses the data while one of them still holds the memory
         assert self.child is not None
         self.child.stop()
         self.child = None
@@ -85,16 +86,16 @@ class MortalPostgres:
             self.thaw()
             self.child.stop()
 
-    def _server(self) -> psutil.Process:
+    def _all(self, do: Callable[[psutil.Process], None]) -> list[psutil.Process]:
+        """The server, stopped first, so that it starts no more processes that would be overlooked; then its own."""
         assert self.child is not None
-        return psutil.Process(self.child.pid)
-
-    def _all(self, do: Callable[[psutil.Process], None]) -> None:
-        """The one that starts others first; those come and go."""
-        server = self._server()
-        for process in (server, *server.children(recursive=True)):
+        server = psutil.Process(self.child.pid)
+        server.suspend()
+        processes = [server, *server.children(recursive=True)]
+        for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 do(process)
+        return processes
 
 
 @contextmanager
