@@ -68,7 +68,7 @@ class MortalPostgres:
     def kill(self) -> None:
         """SIGKILL for all of it; from then on connections are refused."""
         killed = self._all(psutil.Process.kill)
-        psutil.wait_procs(killed, timeout=30)  # a new one refuses the data while one of them still holds the memory
+        psutil.wait_procs(killed, timeout=30)  # while one of them holds the memory, no new one starts
         assert self.child is not None
         self.child.stop()
         self.child = None
@@ -87,7 +87,7 @@ class MortalPostgres:
             self.child.stop()
 
     def _all(self, do: Callable[[psutil.Process], None]) -> list[psutil.Process]:
-        """The server, stopped first, so that it starts no more processes that would be overlooked; then its own."""
+        """The server, stopped first: it starts no more processes that would be overlooked. Then its own."""
         assert self.child is not None
         server = psutil.Process(self.child.pid)
         server.suspend()
