@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from workers.casefile import inbox
 from workers.casefile.cases import Cases, Entry
+from workers.casefile.db import Database
+from workers.casefile.inbox import Bell
 from workers.casefile.journal import Intent, Journal
 from workers.casefile.requests import CustomerRequests, RequestKind
 from workers.ports.events import Event, EventBus, PublishedEvent
 from workers.ports.ledger import BookedPosting, Ledger, Posting
 from workers.ports.mail import Mail, Mailer, SentMail
 from workers.ports.shop import Order
+from workers.runtime.arrivals import arrival_of
+from workers.runtime.context import current_job
+from workers.runtime.jobs import Message, MessagePayload
 from workers.runtime.links import Links
+from workers.runtime.settings import Settings
 
 
 class Effects:
@@ -109,6 +116,29 @@ class Effects:
                 harmless_twice=True,
             )
         )
+
+
+class Handover:
+    """Tells another process of ours something: through the inbox, like everything that reaches the engine."""
+
+    def __init__(self, database: Database, bell: Bell, settings: Settings) -> None:
+        self._database = database
+        self._bell = bell
+        self._settings = settings
+
+    async def tell(self, process: str, message: Message, payload: MessagePayload) -> None:
+        """Stored once for ever by message and key, so a job that runs again tells nothing new."""
+        arrival = arrival_of(
+            process,
+            message,
+            payload,
+            source="worker",
+            body=payload.model_dump_json().encode(),
+            trace_id=job.trace if (job := current_job()) else "",
+            settings=self._settings,
+        )
+        if await inbox.add(self._database, arrival):
+            self._bell.ring()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse
 
 from api import csrf, form_body, pages
-from api.arrivals import arrival_of
 from api.deps import LinksOf, Registry, RegistryOf, SettingsOf, StoreOf, TraceId
 from api.deps import settings as settings_of
 from api.errors import Problem
@@ -20,6 +19,7 @@ from api.store import Store
 from workers.casefile import inbox, requests
 from workers.casefile.models import CustomerRequest
 from workers.casefile.requests import RequestKind, RequestState
+from workers.runtime.arrivals import arrival_of
 from workers.runtime.jobs import MessagePayload
 from workers.runtime.links import BrokenLink, ExpiredLink, Link, Links
 
@@ -96,7 +96,7 @@ class Question:
         process, message = self._registry.find(message_name)
         payload: MessagePayload = message.payload.model_validate(value)
         arrival = arrival_of(
-            process,
+            process.id,
             message,
             payload,
             source="page",

@@ -8,7 +8,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import body
-from api.arrivals import arrival_of
 from api.deps import Acting, Registry, RegistryOf, StoreOf, TraceId
 from api.deps import settings as settings_of
 from api.errors import Problem
@@ -19,6 +18,7 @@ from api.schemas.processes import Accepted, InboxEntry, InboxPage, MessageInfo, 
 from api.store import Store
 from workers.casefile import inbox
 from workers.casefile.models import InboxRow
+from workers.runtime.arrivals import arrival_of
 from workers.runtime.jobs import Message, Process
 
 _PROBLEMS = problems(
@@ -45,7 +45,7 @@ class Sender:
         raw, value = await body.read_json(self.request)
         payload = body.fit(message.payload, value)
         arrival = arrival_of(
-            process,
+            process.id,
             message,
             payload,
             source="api",

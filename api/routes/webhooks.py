@@ -11,12 +11,12 @@ from fastapi import APIRouter, Header, Path, Request
 from pydantic import SecretStr
 
 from api import body, strict_json
-from api.arrivals import arrival_of
 from api.deps import RegistryOf, SettingsOf, StoreOf, TraceId
 from api.errors import Problem, unavailable
 from api.schemas.common import BODY_PROBLEMS, problems
 from api.schemas.shopify import EXAMPLE, ShopifyOrder, WebhookAnswer
 from workers.casefile import inbox
+from workers.runtime.arrivals import arrival_of
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ async def shopify(
     process, message = registry.find(TOPICS[topic])
     payload = body.fit(message.payload, {"shopify_order_id": order.order_id})
     arrival = arrival_of(
-        process, message, payload, source="shopify", body=raw, trace_id=trace_id, settings=settings
+        process.id, message, payload, source="shopify", body=raw, trace_id=trace_id, settings=settings
     )
     receipt = await store.add(arrival)
     if receipt is None:

@@ -32,6 +32,16 @@ class Order:
         return self.cancelled_at is None and self.financial_status in PAID
 
 
+@dataclass(frozen=True, slots=True)
+class Fulfillment:
+    """A parcel as the shop shows it to the customer."""
+
+    id: str
+    order_id: str
+    carrier: str
+    tracking_number: str
+
+
 class Shop(Protocol):
     """What we ask of the shop.
 
@@ -49,4 +59,12 @@ class Shop(Protocol):
 
     async def tag_order(self, order_id: str, tag: str) -> None:
         """Put a tag on the order; natural idempotency: a tag is there or not."""
+        ...
+
+    async def create_fulfillment(self, order_id: str, carrier: str, tracking_number: str) -> Fulfillment:
+        """Tell the shop that a parcel is on its way; the same tracking number gives the same again."""
+        ...
+
+    async def find_fulfillment(self, order_id: str, tracking_number: str) -> Fulfillment | None:
+        """The fulfillment with this tracking number, or None when the shop has none."""
         ...

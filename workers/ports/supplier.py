@@ -29,6 +29,26 @@ class SupplierOrder:
     cost: Money
 
 
+@dataclass(frozen=True, slots=True)
+class SentParcel:
+    """A parcel that a supplier handed to a carrier."""
+
+    carrier: str
+    tracking_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """How far a supplier is with one of our orders."""
+
+    parcels: tuple[SentParcel, ...]
+    """Those that are on their way so far, in the order they were sent."""
+    complete: bool
+    """Whether no further parcel will follow."""
+    cancelled: bool = False
+    """The supplier will not send (the rest of) it."""
+
+
 class OutOfStockError(Exception):
     """The supplier has not enough of an article; nothing was ordered."""
 
@@ -52,4 +72,12 @@ class Suppliers(Protocol):
 
     async def find_order(self, supplier: str, reference: str) -> SupplierOrder | None:
         """The order under our reference, or None when the supplier has none."""
+        ...
+
+    async def get_shipment(self, supplier: str, reference: str) -> Shipment:
+        """How far the order under our reference is; NeedsHuman when the supplier has none."""
+        ...
+
+    async def cancel_order(self, supplier: str, reference: str) -> bool:
+        """Ask not to send what was not sent yet; natural idempotency. False when all of it is on its way."""
         ...

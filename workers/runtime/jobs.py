@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 Handler = Callable[..., Awaitable[Any]]
 
+CASE_ID = "shopify_order_id"
+"""The variable that says of which case an instance is; without it, its case is called like its correlation key."""
 CASE_URL = "case_url"
 """The variable by which forms in Tasklist link to our page of the case; instances bring it where there is one."""
 
@@ -50,6 +52,9 @@ class Message:
     """An instance starts by it, and none waits for it."""
     starts_when_none_runs: bool = False
     """The running instance takes it; when none runs for its correlation key, one starts by it."""
+    identity: str = ""
+    """Name of the payload field that tells several messages of one key apart. Without one, a key has one message
+    for ever: told again it is the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from urllib.parse import quote
 
 from workers.casefile.inbox import Arrival
 from workers.runtime import tracing
-from workers.runtime.jobs import CASE_URL, Message, MessagePayload, Process
+from workers.runtime.jobs import CASE_ID, CASE_URL, Message, MessagePayload
 from workers.runtime.settings import Settings
 
 
 def arrival_of(
-    process: Process,
+    process: str,
     message: Message,
     payload: MessagePayload,
     *,
@@ -19,21 +19,22 @@ def arrival_of(
     trace_id: str,
     settings: Settings,
 ) -> Arrival:
-    """Identified for ever by message and correlation key: every interaction has a key of its own."""
+    """Identified for ever by message and correlation key, and by its identity where a key has several."""
     correlation_key = str(getattr(payload, message.correlation_key))
+    told_apart = f":{getattr(payload, message.identity)}" if message.identity else ""
     starts = message.starts or message.starts_when_none_runs
     return Arrival(
         source=source,
-        process=process.id,
+        process=process,
         message_name=message.name,
         correlation_key=correlation_key,
         time_to_live_ms=int(message.time_to_live.total_seconds() * 1000),
         variables={
             **payload.model_dump(mode="json"),
             **tracing.for_message(starts=message.starts),
-            **(_link_back(settings, correlation_key) if starts else {}),
+            **(_link_back(settings, getattr(payload, CASE_ID, correlation_key)) if starts else {}),
         },
-        dedupe_key=f"{message.name}:{correlation_key}",
+        dedupe_key=f"{message.name}:{correlation_key}{told_apart}",
         body_sha256=hashlib.sha256(body).digest(),
         trace_id=trace_id,
     )
