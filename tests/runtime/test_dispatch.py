@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog.testing import capture_logs
 
 from tests.fakes.job_gateway import Completed, Failed, FakeJobGateway, Thrown, make_job
+from workers.runtime.answers import OUTAGE_WAITS
 from workers.runtime.calls import TOO_LARGE
 from workers.runtime.context import JobContext, current_job
 from workers.runtime.dispatch import MOST_WAITING, Dispatcher
@@ -27,6 +28,7 @@ from workers.runtime.errors import (
     OutcomeUnknown,
     RateLimited,
     Retryable,
+    Unavailable,
 )
 from workers.runtime.jobs import Handler, Job
 
@@ -190,14 +192,24 @@ class TestOutcomes:
         assert (told.retries, told.message) == (2, "no answer")
         assert 0.5 <= pauses[0] <= 1.0
 
-    async def test_the_wait_grows_threefold_up_to_five_minutes(self) -> None:
+    async def test_an_outage_burns_no_retry_for_some_four_minutes_and_then_one_each_time(self) -> None:
+        waits = Pauses()
+        gateway = FakeJobGateway()
+        dispatcher = Dispatcher(Job("test.do", raising(Unavailable("answered 503"))), gateway, waits)
+        raw = make_job(shopify_order_id="1")
+        for _ in range(OUTAGE_WAITS + 1):
+            await done(dispatcher, raw)
+        assert [told.retries for told in gateway.told] == [3] * OUTAGE_WAITS + [2]
+        assert 120 <= sum(waits[:OUTAGE_WAITS]) <= 300
+
+    async def test_the_wait_grows_threefold_up_to_a_minute(self) -> None:
         waits = Pauses()
         job = Job("test.do", raising(Retryable("no", burns_retry=False)))
         dispatcher = Dispatcher(job, FakeJobGateway(), waits)
         raw = make_job(shopify_order_id="1")
         for _ in range(8):
             await done(dispatcher, raw)
-        limits = [1, 3, 9, 27, 81, 243, 300, 300]
+        limits = [1, 3, 9, 27, 60, 60, 60, 60]
         assert all(limit / 2 <= wait <= limit for wait, limit in zip(waits, limits, strict=True))
 
     async def test_retry_after_is_the_earliest_time_and_burns_no_retry(self) -> None:

@@ -11,12 +11,16 @@ import grpc
 from workers.casefile.db import DATABASE_AWAY
 from workers.runtime.calls import ATTEMPT_SECONDS, ask_again, worth_retrying
 from workers.runtime.encoding import UnencodableError, encode
-from workers.runtime.errors import BusinessOutcome, JobError, NeedsHuman, Retryable
+from workers.runtime.errors import BusinessOutcome, JobError, NeedsHuman, Retryable, Unavailable
 from workers.runtime.gateway import JobGateway
 
 FIRST_WAIT = 1.0
 WAIT_FACTOR = 3
-LONGEST_WAIT = 300.0
+LONGEST_WAIT = 60.0
+OUTAGE_WAITS = 8
+"""So many failures in a row of a system that surely did nothing burn no retry: some four minutes.
+
+Else every short outage would leave as many incidents as there are cases."""
 DATABASE_WAITS = 2
 """The wait for PostgreSQL grows no further than after so many failures (9 s): once it is back, all go on soon."""
 LONGEST_MESSAGE = 2_000
@@ -93,7 +97,7 @@ def answer_to(error: Exception, retries: int, failures_before: int, trace: str) 
         case NeedsHuman():
             return Fail(_short(str(error)), retries=0)
         case Retryable():
-            left = max(retries - 1, 0) if error.burns_retry else retries
+            left = max(retries - 1, 0) if _burns(error, failures_before) else retries
             return Fail(_short(str(error)), left, _back_off(failures_before, error.retry_after))
         case _ if isinstance(error, DATABASE_AWAY):
             return Fail("The database is away.", retries, _back_off(min(failures_before, DATABASE_WAITS), None))
@@ -164,8 +168,13 @@ def _unencodable(error: UnencodableError) -> Fail:
     )
 
 
+def _burns(error: Retryable, failures_before: int) -> bool:
+    outage = isinstance(error, Unavailable) and failures_before < OUTAGE_WAITS
+    return error.burns_retry and not outage
+
+
 def _back_off(failures_before: int, at_least: timedelta | None) -> timedelta:
-    """1 s, 3 s, 9 s … 5 min, half of it jitter; never earlier than asked for, and jittered upwards there."""
+    """1 s, 3 s, 9 s … 1 min, half of it jitter; never earlier than asked for, and jittered upwards there."""
     wait = min(FIRST_WAIT * WAIT_FACTOR ** min(failures_before, 10), LONGEST_WAIT)
     seconds = wait * random.uniform(0.5, 1.0)  # noqa: S311  # spreads load, guards nothing
     floor = at_least.total_seconds() if at_least else 0.0
