@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from tests.fakes.samples import ADDRESS, LINES, shopify_order
 from workers.adapters.mock_behaviour import MEANINGS, OPERATIONS, Kind, behave, behaviours, misbehave
+from workers.adapters.mock_books import PostingRow, SupplierOrderRow
 from workers.adapters.mock_ledger import MockLedger
 from workers.adapters.mock_mail import MockMailer
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import MockSuppliers
-from workers.adapters.mock_world import MockWorld, PostingRow, SupplierOrderRow
+from workers.adapters.mock_world import MockWorld
 from workers.ports.ledger import Posting
 from workers.ports.mail import Mail
 from workers.ports.supplier import OutOfStockError

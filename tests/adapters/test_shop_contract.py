@@ -55,3 +55,14 @@ async def test_tagging_changes_nothing_else(shop: Shop, unique: str) -> None:
     await shop.tag_order(unique, "late")
     await shop.tag_order(unique, "late")
     assert await shop.get_order(unique) == before
+
+
+async def test_a_tracking_number_is_one_fulfillment(shop: Shop, unique: str) -> None:
+    assert await shop.find_fulfillment(unique, "JD01") is None
+    made = await shop.create_fulfillment(unique, "dhl", "JD01")
+    assert (made.order_id, made.carrier, made.tracking_number) == (unique, "dhl", "JD01")
+    assert await shop.create_fulfillment(unique, "dhl", "JD01") == made
+    assert await shop.find_fulfillment(unique, "JD01") == made
+    assert (await shop.create_fulfillment(unique, "dhl", "JD02")).id != made.id
+    with pytest.raises(NeedsHuman, match="no order nowhere"):
+        await shop.create_fulfillment("nowhere", "dhl", "JD01")

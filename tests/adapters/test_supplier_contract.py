@@ -8,9 +8,12 @@ from tests.fakes import FakeSuppliers
 from tests.fakes.samples import ADDRESS, LINES
 from workers.adapters.mock_supplier import MockSuppliers
 from workers.adapters.mock_world import MockWorld
-from workers.ports.supplier import Suppliers
+from workers.ports.supplier import SentParcel, Shipment
 from workers.ports.values import Money
 from workers.runtime.errors import EffectConflict, NeedsHuman
+
+Suppliers = FakeSuppliers | MockSuppliers
+"""The port, and what suppliers do."""
 
 COST = Money(2_500, "EUR")
 
@@ -58,3 +61,52 @@ async def test_references_are_each_suppliers_own(suppliers: Suppliers, unique: s
 async def test_an_unknown_supplier_needs_a_human(suppliers: Suppliers, unique: str) -> None:
     with pytest.raises(NeedsHuman, match="no supplier acme"):
         await suppliers.place_order("acme", unique, LINES, ADDRESS, COST)
+    with pytest.raises(NeedsHuman, match="no supplier acme"):
+        await suppliers.get_shipment("acme", unique)
+
+
+async def test_nothing_is_shipped_by_itself(suppliers: Suppliers, unique: str) -> None:
+    await suppliers.place_order("cj", unique, LINES, ADDRESS, COST)
+    assert await suppliers.get_shipment("cj", unique) == Shipment((), complete=False)
+
+
+async def test_an_order_the_supplier_does_not_have_needs_a_human(suppliers: Suppliers, unique: str) -> None:
+    with pytest.raises(NeedsHuman, match=unique):
+        await suppliers.get_shipment("cj", unique)
+    with pytest.raises(NeedsHuman, match=unique):
+        await suppliers.cancel_order("cj", unique)
+
+
+async def test_parcels_are_shipped_one_after_the_other(suppliers: Suppliers, unique: str) -> None:
+    await suppliers.place_order("cj", unique, LINES, ADDRESS, COST)
+    first, second = SentParcel("dhl", "JD02"), SentParcel("ups", "1Z01")
+    for _ in range(2):
+        await suppliers.ship("cj", unique, "JD02", "dhl", complete=False)
+        assert await suppliers.get_shipment("cj", unique) == Shipment((first,), complete=False)
+    for _ in range(2):
+        await suppliers.ship("cj", unique, "1Z01", "ups")
+        assert await suppliers.get_shipment("cj", unique) == Shipment((first, second), complete=True)
+    with pytest.raises(NeedsHuman, match="nothing"):
+        await suppliers.ship("cj", unique, "1Z02", "ups")
+
+
+async def test_what_is_all_on_its_way_cannot_be_cancelled(suppliers: Suppliers, unique: str) -> None:
+    await suppliers.place_order("cj", unique, LINES, ADDRESS, COST)
+    await suppliers.ship("cj", unique, "JD02", "dhl")
+    assert not await suppliers.cancel_order("cj", unique)
+    assert not (await suppliers.get_shipment("cj", unique)).cancelled
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+async def test_cancelled_stays_cancelled_and_nothing_more_is_sent(
+    suppliers: Suppliers, unique: str, sent: int
+) -> None:
+    await suppliers.place_order("cj", unique, LINES, ADDRESS, COST)
+    for number in range(sent):
+        await suppliers.ship("cj", unique, f"JD0{number}", "dhl", complete=False)
+    for _ in range(2):
+        assert await suppliers.cancel_order("cj", unique)
+    with pytest.raises(NeedsHuman, match="cancelled"):
+        await suppliers.ship("cj", unique, "JD09", "dhl")
+    shipment = await suppliers.get_shipment("cj", unique)
+    assert (len(shipment.parcels), shipment.complete, shipment.cancelled) == (sent, True, True)

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy.dialects.postgresql import insert
 
 from tests.engine.shop_floor import an_order
-from workers.adapters.mock_world import ShopOrderRow
+from workers.adapters.mock_books import ShopOrderRow
 from workers.casefile.db import Database
 
 PATH = "/webhooks/shopify/orders-paid"

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from sqlalchemy.dialects.postgresql import insert
 
-from workers.adapters.mock_world import MailRow, MockWorld
+from workers.adapters.mock_books import MailRow
+from workers.adapters.mock_world import MockWorld
 from workers.runtime.demo.feed import Feed
 from workers.runtime.demo.people import People
 from workers.runtime.demo.plan import Trouble, planned

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from workers.adapters.mock_world import PostingRow, SupplierOrderRow
+from workers.adapters.mock_books import PostingRow, SupplierOrderRow
 from workers.casefile.models import Case, Incident
 from workers.runtime.demo.books import Books
 from workers.runtime.demo.feed import Feed

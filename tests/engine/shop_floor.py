@@ -23,8 +23,9 @@ from sqlalchemy import select
 
 from api.main import create_app, create_bridge
 from workers.adapters.mock_behaviour import misbehave
+from workers.adapters.mock_books import EventRow, MailRow, PostingRow, SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
-from workers.adapters.mock_world import EventRow, MailRow, MockWorld, PostingRow, SupplierOrderRow
+from workers.adapters.mock_world import MockWorld
 from workers.casefile import migrate
 from workers.casefile.models import Case, Incident, Task
 from workers.casefile.record_models import Record

@@ -1,9 +1,19 @@
 """Ports implemented in memory, for unit tests: they keep what was sent and fail when told to."""
 
+from tests.fakes.carriers import FakeCarriers
 from tests.fakes.events import FakeEventBus
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.mailer import FakeMailer
+from tests.fakes.payments import FakePayments
 from tests.fakes.shop import FakeShop
 from tests.fakes.suppliers import FakeSuppliers
 
-__all__ = ["FakeEventBus", "FakeLedger", "FakeMailer", "FakeShop", "FakeSuppliers"]
+__all__ = [
+    "FakeCarriers",
+    "FakeEventBus",
+    "FakeLedger",
+    "FakeMailer",
+    "FakePayments",
+    "FakeShop",
+    "FakeSuppliers",
+]

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from tests.fakes.faults import Faults
-from workers.ports.shop import Order
+from workers.ports.shop import Fulfillment, Order
 from workers.ports.values import Address
 from workers.runtime.errors import NeedsHuman
 
@@ -13,6 +13,8 @@ class FakeShop(Faults):
         super().__init__()
         self.orders = {order.id: order for order in orders}
         self.tags: dict[str, list[str]] = {}
+        self.fulfillments: dict[tuple[str, str], Fulfillment] = {}
+        """By order id and tracking number."""
 
     async def get_order(self, order_id: str) -> Order:
         self._begin("get_order")
@@ -29,6 +31,18 @@ class FakeShop(Faults):
         if tag not in tags:
             tags.append(tag)
         self._end("tag_order")
+
+    async def create_fulfillment(self, order_id: str, carrier: str, tracking_number: str) -> Fulfillment:
+        self._begin("create_fulfillment")
+        self._order(order_id)
+        new = Fulfillment(f"F-{len(self.fulfillments) + 1}", order_id, carrier, tracking_number)
+        made = self.fulfillments.setdefault((order_id, tracking_number), new)
+        self._end("create_fulfillment")
+        return made
+
+    async def find_fulfillment(self, order_id: str, tracking_number: str) -> Fulfillment | None:
+        self._begin("find_fulfillment")
+        return self.fulfillments.get((order_id, tracking_number))
 
     def _order(self, order_id: str) -> Order:
         if order_id not in self.orders:

@@ -1,7 +1,8 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tests.fakes.faults import Faults
-from workers.ports.supplier import Offer, OutOfStockError, SupplierOrder
+from workers.ports.supplier import Offer, OutOfStockError, SentParcel, Shipment, SupplierOrder
 from workers.ports.values import Address, Money, OrderLine
 from workers.runtime.errors import EffectConflict, NeedsHuman
 
@@ -21,6 +22,8 @@ class FakeSuppliers(Faults):
         self.sold_out_when_ordering: set[str] = set()
         """Suppliers that find out only when we order."""
         self.placed: dict[tuple[str, str], SupplierOrder] = {}
+        self.shipments: dict[tuple[str, str], Shipment] = {}
+        """Of orders that were shipped (partly) or cancelled."""
         self.requests: dict[tuple[str, str], Request] = {}
 
     async def get_offers(self, order_id: str, lines: Sequence[OrderLine], country: str) -> tuple[Offer, ...]:
@@ -52,6 +55,39 @@ class FakeSuppliers(Faults):
         self._begin("find_order")
         self._check(supplier)
         return self.placed.get((supplier, reference))
+
+    async def get_shipment(self, supplier: str, reference: str) -> Shipment:
+        self._begin("get_shipment")
+        return self._shipment(supplier, reference)
+
+    async def cancel_order(self, supplier: str, reference: str) -> bool:
+        self._begin("cancel_order")
+        shipment = self._shipment(supplier, reference)
+        if shipment.complete and not shipment.cancelled:
+            return False
+        self.shipments[supplier, reference] = replace(shipment, complete=True, cancelled=True)
+        self._end("cancel_order")
+        return True
+
+    async def ship(
+        self, supplier: str, reference: str, tracking_number: str, carrier: str, *, complete: bool = True
+    ) -> Shipment:
+        """The supplier hands a parcel over, the last one unless not `complete`; the same number twice is once."""
+        shipment = self._shipment(supplier, reference)
+        parcel = SentParcel(carrier, tracking_number)
+        if parcel not in shipment.parcels:
+            if shipment.complete:
+                raise NeedsHuman(f"{supplier} sends nothing (more) of {reference}: it is cancelled or sent.")
+            shipment = Shipment((*shipment.parcels, parcel), complete)
+        shipment = replace(shipment, complete=shipment.complete or complete)
+        self.shipments[supplier, reference] = shipment
+        return shipment
+
+    def _shipment(self, supplier: str, reference: str) -> Shipment:
+        self._check(supplier)
+        if (supplier, reference) not in self.placed:
+            raise NeedsHuman(f"{supplier} has no order under our reference {reference}.")
+        return self.shipments.get((supplier, reference), Shipment((), complete=False))
 
     def _check(self, supplier: str) -> None:
         if supplier not in self.names:

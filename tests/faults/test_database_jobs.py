@@ -20,8 +20,9 @@ from tests.fakes.job_gateway import Completed, Failed, FakeJobGateway, make_job
 from tests.fakes.samples import shopify_order
 from tests.faults.mortal_postgres import MortalPostgres
 from tests.faults.shop import Shop, open_shop
+from workers.adapters.mock_books import EventRow, PostingRow, SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
-from workers.adapters.mock_world import EventRow, MockWorld, PostingRow, SupplierOrderRow
+from workers.adapters.mock_world import MockWorld
 from workers.casefile.models import Effect, EffectState
 from workers.runtime.dispatch import Dispatcher
 from workers.runtime.jobs import Job

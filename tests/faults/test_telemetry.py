@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 
 from tests.engine.shop_floor import Floor, an_order
 from tests.fakes.collector import Collector, running_collector
-from workers.adapters.mock_world import MailRow, MockWorld
+from workers.adapters.mock_books import MailRow
+from workers.adapters.mock_world import MockWorld
 from workers.casefile.models import Case, Incident
 from workers.runtime import bootstrap
 from workers.runtime.gateway import GrpcJobGateway

@@ -15,8 +15,9 @@ from sqlalchemy import select, update
 from tests.api.conftest import new_order_id
 from tests.fakes.samples import ADDRESS, LINES, shopify_order
 from workers.adapters.mock_behaviour import Kind, misbehave
+from workers.adapters.mock_books import EventRow, MailRow, PostingRow, SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
-from workers.adapters.mock_world import EventRow, MailRow, MockWorld, PostingRow, SupplierOrderRow
+from workers.adapters.mock_world import MockWorld
 from workers.casefile.journal import SETTLING
 from workers.casefile.models import Effect, EffectState
 from workers.ports.events import Event

@@ -14,8 +14,8 @@ import structlog
 from sqlalchemy import func, select
 
 from tests.engine.shop_floor import Floor, an_order
+from workers.adapters.mock_books import SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
-from workers.adapters.mock_world import SupplierOrderRow
 from workers.casefile.models import Case, InboxRow
 from workers.casefile.record_models import Record
 

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.dialects.postgresql import insert
 
 from tests.engine.shop_floor import an_order, wrong_address
-from workers.adapters.mock_world import ShopOrderRow
+from workers.adapters.mock_books import ShopOrderRow
 from workers.runtime.native.stack import Stack
 
 ORDERS = 12

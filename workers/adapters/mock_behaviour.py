@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from workers.adapters.mock_world import AttemptRow, BehaviourRow, MockWorld
+from workers.adapters.mock_books import AttemptRow, BehaviourRow
+from workers.adapters.mock_world import MockWorld
 from workers.runtime.errors import OutcomeUnknown, RateLimited, Unavailable
 
 ResultT = TypeVar("ResultT")
@@ -38,6 +39,8 @@ class Kind(StrEnum):
     OUT_OF_STOCK = "out_of_stock"
     NOT_FOUND = "not_found"
     REFUSED = "refused"
+    PENDING = "pending"
+    FAILED = "failed"
 
 
 MEANINGS = {
@@ -49,8 +52,10 @@ MEANINGS = {
     Kind.ERROR_AFTER: "does it, then answers 500",
     Kind.KEY_FORGOTTEN: "has forgotten our key: what it has done already it does again",
     Kind.OUT_OF_STOCK: "get_offers: offered as not in stock; place_order: found out only when ordering",
-    Kind.NOT_FOUND: "does not know the order",
-    Kind.REFUSED: "refuses the address the mail goes to",
+    Kind.NOT_FOUND: "does not know what it is asked about",
+    Kind.REFUSED: "will not: mail to this address, refund (charge_expired), take evidence, recall, cancel",
+    Kind.PENDING: "takes it on and leaves it pending, until `orderops mock settle-refund` or `fail-refund`",
+    Kind.FAILED: "takes it on, and it fails at once (declined)",
 }
 
 _ANY = frozenset({Kind.LATENCY, Kind.UNAVAILABLE, Kind.RATE_LIMITED, Kind.TIMEOUT})
@@ -61,9 +66,22 @@ OPERATIONS: dict[str, frozenset[Kind]] = {
     "shop.get_order": _ANY | {Kind.NOT_FOUND},
     "shop.update_shipping_address": _WRITE | {Kind.NOT_FOUND},
     "shop.tag_order": _WRITE | {Kind.NOT_FOUND},
+    "shop.create_fulfillment": _KEYED | {Kind.NOT_FOUND},
+    "shop.find_fulfillment": _ANY,
     "supplier.get_offers": _ANY | {Kind.OUT_OF_STOCK},
     "supplier.place_order": _KEYED | {Kind.OUT_OF_STOCK},
     "supplier.find_order": _ANY,
+    "supplier.get_shipment": _ANY | {Kind.NOT_FOUND},
+    "supplier.cancel_order": _WRITE | {Kind.REFUSED},
+    "carriers.track": _ANY | {Kind.NOT_FOUND},
+    "carriers.recall": _WRITE | {Kind.REFUSED},
+    "payments.charge_of": _ANY | {Kind.NOT_FOUND},
+    "payments.get_charge": _ANY | {Kind.NOT_FOUND},
+    "payments.refund": _KEYED | {Kind.REFUSED, Kind.PENDING, Kind.FAILED},
+    "payments.find_refund": _ANY,
+    "payments.get_dispute": _ANY | {Kind.NOT_FOUND},
+    "payments.submit_evidence": _WRITE | {Kind.REFUSED},
+    "payments.accept_dispute": _WRITE | {Kind.REFUSED},
     "ledger.book": _KEYED,
     "ledger.find": _ANY,
     "mail.send": _KEYED | {Kind.REFUSED},

@@ -3,7 +3,8 @@
 from sqlalchemy import select
 
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
-from workers.adapters.mock_world import EventRow, MockWorld
+from workers.adapters.mock_books import EventRow
+from workers.adapters.mock_world import MockWorld
 from workers.ports.events import Event, PublishedEvent
 
 

@@ -3,7 +3,8 @@
 from sqlalchemy import select
 
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
-from workers.adapters.mock_world import MockWorld, PostingRow
+from workers.adapters.mock_books import PostingRow
+from workers.adapters.mock_world import MockWorld
 from workers.ports.ledger import BookedPosting, Posting
 
 

@@ -4,7 +4,8 @@ from sqlalchemy import select
 
 from workers.adapters.mail_render import render
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
-from workers.adapters.mock_world import MailRow, MockWorld
+from workers.adapters.mock_books import MailRow
+from workers.adapters.mock_world import MockWorld
 from workers.ports.mail import Mail, SentMail
 from workers.runtime.errors import NeedsHuman
 

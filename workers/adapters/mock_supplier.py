@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, case, cast, literal, not_, or_, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
+from workers.adapters.mock_books import ShipmentRow, SupplierOrderRow
 from workers.adapters.mock_catalogue import SUPPLIERS, Supplier
-from workers.adapters.mock_world import MockWorld, SupplierOrderRow, again
-from workers.ports.supplier import Offer, OutOfStockError, SupplierOrder
+from workers.adapters.mock_world import MockWorld, again
+from workers.ports.supplier import Offer, OutOfStockError, SentParcel, Shipment, SupplierOrder
 from workers.ports.values import Address, Money, OrderLine
 from workers.runtime.errors import EffectConflict, NeedsHuman
 
@@ -68,6 +69,68 @@ class MockSuppliers:
         row = await perform(self._world, _call("find_order", supplier, reference), execute)
         return _to_order(row) if row else None
 
+    async def get_shipment(self, supplier: str, reference: str) -> Shipment:
+        """How far the order under our reference is. Raises NeedsHuman when the supplier has none."""
+        _supplier(supplier)
+
+        async def execute(misbehaviour: Misbehaviour) -> ShipmentRow | None:
+            known = await self._find(supplier, reference)
+            if known is None or await misbehaviour.strikes(Kind.NOT_FOUND):
+                raise _unknown(supplier, reference)
+            return await self._shipment(supplier, reference)
+
+        row = await perform(self._world, _call("get_shipment", supplier, reference), execute)
+        return _to_shipment(row) if row else Shipment((), complete=False)
+
+    async def cancel_order(self, supplier: str, reference: str) -> bool:
+        """Ask not to send what was not sent yet; cancelled stays cancelled. False when all is on its way."""
+        _supplier(supplier)
+
+        async def execute(misbehaviour: Misbehaviour) -> bool:
+            if await self._find(supplier, reference) is None:
+                raise _unknown(supplier, reference)
+            if await misbehaviour.strikes(Kind.REFUSED):
+                return False
+            statement = insert(ShipmentRow).values(supplier=supplier, reference=reference, cancelled=True)
+            cancelled = statement.on_conflict_do_update(
+                index_elements=_THIS_SHIPMENT, set_={"cancelled": True}, where=not_(ShipmentRow.complete)
+            )
+            return await self._world.row(cancelled.returning(ShipmentRow)) is not None
+
+        return await perform(self._world, _call("cancel_order", supplier, reference), execute)
+
+    async def ship(
+        self, supplier: str, reference: str, tracking_number: str, carrier: str, *, complete: bool = True
+    ) -> Shipment:
+        """The supplier hands a parcel over, the last one unless not `complete`; the same number twice is once.
+
+        Raises NeedsHuman when there is no such order, or it is cancelled, or all of it was sent before.
+        """
+        _supplier(supplier)
+        if await self._find(supplier, reference) is None:
+            raise _unknown(supplier, reference)
+        parcel = cast([{"carrier": carrier, "tracking_number": tracking_number}], JSONB)
+        statement = insert(ShipmentRow).values(
+            supplier=supplier, reference=reference, parcels=parcel, complete=complete
+        )
+        there = ShipmentRow.parcels.contains(parcel)
+        shipped = statement.on_conflict_do_update(
+            index_elements=_THIS_SHIPMENT,
+            set_={
+                "parcels": case((there, ShipmentRow.parcels), else_=ShipmentRow.parcels.op("||")(parcel)),
+                "complete": or_(ShipmentRow.complete, literal(complete)),
+            },
+            where=or_(there, not_(or_(ShipmentRow.complete, ShipmentRow.cancelled))),
+        )
+        row = await self._world.row(shipped.returning(ShipmentRow))
+        if row is None:
+            raise NeedsHuman(f"{supplier} sends nothing (more) of {reference}: it is cancelled or sent.")
+        return _to_shipment(row)
+
+    async def _shipment(self, supplier: str, reference: str) -> ShipmentRow | None:
+        mine = select(ShipmentRow).where(ShipmentRow.supplier == supplier, ShipmentRow.reference == reference)
+        return await self._world.row(mine)
+
     async def _find(self, supplier: str, reference: str) -> SupplierOrderRow | None:
         return await self._world.row(_FIND, {"of": supplier, "ours": reference})
 
@@ -79,6 +142,7 @@ class MockSuppliers:
 _FIND = select(SupplierOrderRow).where(
     SupplierOrderRow.supplier == bindparam("of"), SupplierOrderRow.reference == bindparam("ours")
 )
+_THIS_SHIPMENT = [ShipmentRow.supplier, ShipmentRow.reference]
 _WRITTEN = ("supplier", "reference", "cost_minor", "currency", "lines", "address")
 _INSERT = (
     insert(SupplierOrderRow)
@@ -117,6 +181,15 @@ def _call(operation: str, supplier: str, reference: str, lines: Sequence[OrderLi
     words = re.findall(r"[0-9A-Za-z]+", reference)
     about = frozenset({supplier, reference, *words, *(line.sku for line in lines)})
     return Call(f"supplier.{operation}", f"{supplier}/{reference}", about)
+
+
+def _unknown(supplier: str, reference: str) -> NeedsHuman:
+    return NeedsHuman(f"{supplier} has no order under our reference {reference}.")
+
+
+def _to_shipment(row: ShipmentRow) -> Shipment:
+    parcels = tuple(SentParcel(**parcel) for parcel in row.parcels)
+    return Shipment(parcels, complete=row.complete or row.cancelled, cancelled=row.cancelled)
 
 
 def _to_order(row: SupplierOrderRow) -> SupplierOrder:

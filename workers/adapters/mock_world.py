@@ -10,141 +10,20 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import BigInteger, Identity, Index, MetaData, Text, bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy import Connection, DefaultClause, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.schema import CreateSchema
 from sqlalchemy.sql.selectable import TypedReturnsRows
-from sqlalchemy.types import DateTime
 
-from workers.runtime.errors import EffectConflict
+from workers.adapters.mock_books import NOW, Base, ClockRow, KeyedRow
 
 _PREPARE_LOCK = 0x6D6F636B
 """Advisory lock number: two processes that prepare at once do it one after the other."""
-
-
-class Base(DeclarativeBase):
-    """Base of the mock's tables."""
-
-    metadata = MetaData(schema="mock")
-    type_annotation_map = {  # noqa: RUF012  SQLAlchemy's own declaration
-        str: Text,
-        int: BigInteger,
-        datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB,
-        list[dict[str, Any]]: JSONB,
-        list[str]: ARRAY(Text),
-    }
-
-
-class BehaviourRow(Base):
-    """How calls of one operation misbehave; see mock_behaviour."""
-
-    __tablename__ = "behaviours"
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    operation: Mapped[str]
-    kind: Mapped[str]
-    targets: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    """All of these must be among what the call is about; empty means every call."""
-    rate: Mapped[float]
-    remaining: Mapped[int | None]
-    value: Mapped[int | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (Index("behaviours_by_operation", "operation", "id"),)
-
-
-class AttemptRow(Base):
-    """How often a behaviour with a rate was asked about one business key, so that its verdicts are repeatable."""
-
-    __tablename__ = "attempts"
-    behaviour_id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(primary_key=True)
-    count: Mapped[int]
-
-
-class ShopOrderRow(Base):
-    """An order in the shop, as Shopify's JSON."""
-
-    __tablename__ = "shop_orders"
-    id: Mapped[str] = mapped_column(primary_key=True)
-    body: Mapped[dict[str, Any]]
-    tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
-    address_changes: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
-    seeded_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class SupplierOrderRow(Base):
-    """An order in a supplier's books."""
-
-    __tablename__ = "supplier_orders"
-    supplier: Mapped[str] = mapped_column(primary_key=True)
-    reference: Mapped[str] = mapped_column(primary_key=True)
-    number: Mapped[int] = mapped_column(Identity(start=100001))
-    cost_minor: Mapped[int]
-    currency: Mapped[str]
-    lines: Mapped[list[dict[str, Any]]]
-    address: Mapped[dict[str, Any]]
-    placed_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    requests: Mapped[int] = mapped_column(server_default="1")
-    """How often it was asked for; more than 1 means that the idempotency key saved us from buying twice."""
-
-
-class KeyedRow(Base):
-    """What is there once per key, however often it is asked for.
-
-    A provider that has forgotten the key has it again, under another one that begins with it; see `again`.
-    """
-
-    __abstract__ = True
-    key: Mapped[str] = mapped_column(primary_key=True)
-    requests: Mapped[int] = mapped_column(server_default="1")
-
-    def must_be(self, wanted: Mapping[str, Any], what: str) -> None:
-        """Raises EffectConflict when the key stands for something else than wanted."""
-        if {field: getattr(self, field) for field in wanted} != dict(wanted):
-            raise EffectConflict(f"There already is another {what} under key {self.key}.")
-
-
-class PostingRow(KeyedRow):
-    """A posting in the ledger."""
-
-    __tablename__ = "ledger_postings"
-    number: Mapped[int] = mapped_column(Identity(start=500001))
-    account: Mapped[str]
-    amount_minor: Mapped[int]
-    currency: Mapped[str]
-    order_id: Mapped[str] = mapped_column(index=True)
-    memo: Mapped[str]
-    booked_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class MailRow(KeyedRow):
-    """A mail as it was sent."""
-
-    __tablename__ = "mails"
-    number: Mapped[int] = mapped_column(Identity(start=700001))
-    to: Mapped[str]
-    template: Mapped[str]
-    order_id: Mapped[str] = mapped_column(index=True)
-    values: Mapped[dict[str, Any]]
-    subject: Mapped[str]
-    text: Mapped[str]
-    html: Mapped[str]
-    links: Mapped[list[str]]
-    """Every address in the text, in its order."""
-    sent_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class EventRow(KeyedRow):
-    """An event on the bus."""
-
-    __tablename__ = "events"
-    number: Mapped[int] = mapped_column(Identity(start=900001))
-    name: Mapped[str] = mapped_column(index=True)
-    payload: Mapped[dict[str, Any]]
-    published_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
+_CLOCK = """
+CREATE FUNCTION mock.now() RETURNS timestamptz LANGUAGE plpgsql STABLE AS
+$$ BEGIN RETURN pg_catalog.now() + coalesce((SELECT ahead FROM mock.clock), interval '0'); END $$
+"""
 
 RowT = TypeVar("RowT", bound=Base)
 KeyedT = TypeVar("KeyedT", bound=KeyedRow)
@@ -191,8 +70,27 @@ class MockWorld:
             async with transactional.begin():
                 await transactional.execute(select(func.pg_advisory_xact_lock(_PREPARE_LOCK)))
                 await transactional.execute(CreateSchema("mock", if_not_exists=True))
-                await transactional.run_sync(Base.metadata.create_all)
+                await transactional.run_sync(_create)
         self._prepared = True
+
+    async def now(self) -> datetime:
+        """What the outside world's clock shows."""
+        if not self._prepared:
+            await self.prepare()
+        async with AsyncSession(self._engine) as session:
+            moment: datetime = (await session.execute(select(NOW))).scalar_one()
+            return moment
+
+    async def pass_time(self, how_long: timedelta) -> datetime:
+        """Let time pass in the outside world, for all who look at it, and give what its clock shows then."""
+        if how_long < timedelta(0):
+            raise ValueError("Time does not go back.")
+        statement = insert(ClockRow).values(id=1, ahead=how_long)
+        further = statement.on_conflict_do_update(
+            index_elements=[ClockRow.id], set_={"ahead": ClockRow.ahead + statement.excluded.ahead}
+        )
+        await self.row(further.returning(ClockRow))
+        return await self.now()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -228,6 +126,20 @@ class MockWorld:
         return await self.one(
             _once(table, tuple(values)), {f"new_{name}": value for name, value in values.items()}
         )
+
+
+def _create(connection: Connection) -> None:
+    """Tables of an older orderops keep their rows and get the clock."""
+    ClockRow.metadata.tables["mock.clock"].create(connection, checkfirst=True)
+    if connection.scalar(select(func.to_regproc("mock.now"))) is None:
+        connection.execute(text(_CLOCK))
+        Base.metadata.create_all(connection)
+        for table in Base.metadata.tables.values():
+            for column in table.columns:
+                if isinstance(column.server_default, DefaultClause) and column.server_default.arg is NOW:
+                    connection.execute(text(f"ALTER TABLE {table} ALTER COLUMN {column.name} SET DEFAULT {NOW}"))
+    else:
+        Base.metadata.create_all(connection)
 
 
 @cache

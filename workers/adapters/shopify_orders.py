@@ -4,15 +4,17 @@ Pure functions, tolerant of everything that is missing where the order still mak
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from workers.ports.currencies import to_money
 from workers.ports.shop import Order
-from workers.ports.values import Address, OrderLine
+from workers.ports.values import Address, Money, OrderLine
 from workers.runtime.errors import NeedsHuman
 
 Json = Mapping[str, Any]
+_NOTHING_PAID = frozenset({"pending", "expired", "voided"})
 
 
 def unwrap(body: Json) -> Json:
@@ -51,6 +53,41 @@ def to_order(body: Json) -> Order:
         )
     except ValueError as error:
         raise NeedsHuman(f"The shop's order {identity} cannot be read: {error}.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What the customer of an order paid, and what was given back when the shop wrote this."""
+
+    order_id: str
+    provider: str
+    captured: Money
+    refunded: Money
+
+
+def to_payment(body: Json) -> Payment:
+    """The payment of an order: the whole total, unless its state or `total_outstanding` say that money is missing.
+
+    Raises NeedsHuman when id, currency or total are missing or make no sense.
+    """
+    order = unwrap(body)
+    identity, status = order_id(order), _first(order, "financial_status")
+    try:
+        currency = _currency(order)
+        total = to_money(_first(order, "total_price", "current_total_price"), currency)
+        missing = to_money(_first(order, "total_outstanding") or "0", currency)
+        left = to_money(_first(order, "current_total_price", "total_price"), currency)
+    except ValueError as error:
+        raise NeedsHuman(f"The shop's order {identity} cannot be read: {error}.") from None
+    captured = 0 if status in _NOTHING_PAID else max(0, total.minor - missing.minor)
+    refunded = {"refunded": captured, "partially_refunded": total.minor - left.minor}.get(status, 0)
+    return Payment(identity, _provider(order), Money(captured, currency), Money(refunded, currency))
+
+
+def _provider(order: Json) -> str:
+    names = order.get("payment_gateway_names")
+    gateways = names if isinstance(names, list) else [_first(order, "gateway")]
+    return "paypal" if any("paypal" in str(name).lower() for name in gateways) else "stripe"
 
 
 def to_address(shipping: Json) -> Address:

@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from workers import fulfillment
 from workers.adapters.address_facts import PostalAddresses
+from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_events import MockEventBus
 from workers.adapters.mock_ledger import MockLedger
 from workers.adapters.mock_mail import MockMailer
+from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import MockSuppliers
 from workers.adapters.mock_world import MockWorld
@@ -22,9 +24,11 @@ from workers.casefile.requests import CustomerRequests
 from workers.casefile.sealing import Seals
 from workers.common import Effects, Questions
 from workers.ports.addresses import Addresses
+from workers.ports.carriers import Carriers
 from workers.ports.events import EventBus
 from workers.ports.ledger import Ledger
 from workers.ports.mail import Mailer
+from workers.ports.payments import Payments
 from workers.ports.shop import Shop
 from workers.ports.supplier import Suppliers
 from workers.runtime.collectors import Books
@@ -43,6 +47,8 @@ class Outside:
 
     shop: Shop
     suppliers: Suppliers
+    carriers: Carriers
+    payments: Payments
     ledger: Ledger
     mailer: Mailer
     events: EventBus
@@ -84,6 +90,8 @@ def mocked_outside(world: MockWorld) -> Outside:
     return Outside(
         shop=MockShop(world),
         suppliers=MockSuppliers(world),
+        carriers=MockCarriers(world),
+        payments=MockPayments(world),
         ledger=MockLedger(world),
         mailer=MockMailer(world),
         events=MockEventBus(world),

@@ -16,8 +16,9 @@ from sqlalchemy import any_, func, select
 from tests.engine.shop_floor import an_order
 from tests.faults.kills import worker
 from tests.faults.kills.plan import Hits, Plan
+from workers.adapters.mock_books import EventRow, SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
-from workers.adapters.mock_world import EventRow, MockWorld, SupplierOrderRow
+from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
 from workers.runtime.demo import books
 from workers.runtime.demo.plan import Plan as Orders

@@ -16,7 +16,7 @@ from tests.faults.kills.plan import DOOMED_JOB, Plan, Point, Scythe
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
 from workers.contracts.fulfillment import Bought
-from workers.ports.supplier import Offer, SupplierOrder, Suppliers
+from workers.ports.supplier import Offer, Shipment, SupplierOrder, Suppliers
 from workers.ports.values import Address, Money, OrderLine
 from workers.runtime import logs
 from workers.runtime.bootstrap import assemble, mocked_outside
@@ -54,6 +54,12 @@ class DeadlySuppliers:
 
     async def find_order(self, supplier: str, reference: str) -> SupplierOrder | None:
         return await self._inner.find_order(supplier, reference)
+
+    async def get_shipment(self, supplier: str, reference: str) -> Shipment:
+        return await self._inner.get_shipment(supplier, reference)
+
+    async def cancel_order(self, supplier: str, reference: str) -> bool:
+        return await self._inner.cancel_order(supplier, reference)
 
 
 class DeadlyGateway(GrpcJobGateway):

@@ -16,9 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from workers.adapters.mock_behaviour import MEANINGS, OPERATIONS, behave, behaviours, misbehave
+from workers.adapters.mock_books import BehaviourRow, EventRow, MailRow, PostingRow, SupplierOrderRow
 from workers.adapters.mock_catalogue import SUPPLIERS
 from workers.adapters.mock_shop import MockShop
-from workers.adapters.mock_world import BehaviourRow, EventRow, MailRow, MockWorld, PostingRow, SupplierOrderRow
+from workers.adapters.mock_world import MockWorld
 from workers.adapters.olist import read_jsonl
 from workers.adapters.shopify_orders import to_order
 from workers.ports.currencies import describe

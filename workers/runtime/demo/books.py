@@ -10,7 +10,8 @@ from typing import TypeVar
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, select
 
 from workers.adapters.mock_behaviour import Kind
-from workers.adapters.mock_world import BehaviourRow, EventRow, MockWorld, PostingRow, SupplierOrderRow
+from workers.adapters.mock_books import BehaviourRow, EventRow, PostingRow, SupplierOrderRow
+from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
 from workers.casefile.models import Case, InboxRow, Incident, TimelineEntry
 from workers.runtime.demo.plan import Plan

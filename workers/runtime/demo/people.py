@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 from sqlalchemy import all_, any_, select
 
-from workers.adapters.mock_world import MailRow, MockWorld
+from workers.adapters.mock_books import MailRow
+from workers.adapters.mock_world import MockWorld
 from workers.adapters.shopify_orders import to_address
 from workers.runtime.demo.books import array_of
 from workers.runtime.demo.feed import Feed
