@@ -124,8 +124,9 @@ class Floor:
             await self.misbehave("supplier.get_offers", "out_of_stock", case_id, supplier, times=times)
 
     async def travel(self, **how_far: float) -> None:
-        """Let the engine's time pass; timers that become due fire."""
+        """Let the outside world's time and the engine's pass; timers that become due fire."""
         step = timedelta(**how_far)
+        await self.world.pass_time(step)
         milliseconds = int(step.total_seconds() * 1000)
         async with httpx.AsyncClient() as client:
             answer = await client.post(
