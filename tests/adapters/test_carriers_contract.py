@@ -43,9 +43,35 @@ async def test_scans_come_in_the_order_of_the_carriers_own_time(depot: Depot, un
 
 
 async def test_a_scan_is_there_once(depot: Depot, unique: str) -> None:
-    first = await depot.scan("dhl", unique, ParcelState.IN_TRANSIT, scan_id="s1", at=MONDAY)
-    assert await depot.scan("dhl", unique, ParcelState.IN_TRANSIT, scan_id="s1") == first
+    first = await depot.scan("dhl", unique, ParcelState.IN_TRANSIT, at=MONDAY)
+    assert await depot.scan("dhl", unique, ParcelState.IN_TRANSIT, at=MONDAY) == first
     assert (await depot.track("dhl", unique)).scans == (first,)
+
+
+@pytest.mark.parametrize("carrier", ["dhl", "ups"])
+@pytest.mark.parametrize("state", ParcelState)
+async def test_every_state_comes_back_as_it_was_told(
+    depot: Depot, unique: str, carrier: str, state: ParcelState
+) -> None:
+    scan = await depot.scan(carrier, unique, state, at=MONDAY, place="Leipzig", text="Seen")
+    assert scan.state is state
+    assert (await depot.track(carrier, unique)).scans == (scan,)
+
+
+async def test_what_was_returned_is_delivered_to_its_sender_only(depot: Depot, unique: str) -> None:
+    await depot.scan("dhl", unique, ParcelState.RETURNED, at=MONDAY)
+    await depot.scan("dhl", unique, ParcelState.DELIVERED, at=MONDAY + timedelta(days=2))
+    last = (await depot.track("dhl", unique)).last
+    assert last is not None
+    assert (last.at, last.state) == (MONDAY + timedelta(days=2), ParcelState.RETURNED)
+
+
+async def test_a_carrier_is_the_same_however_it_is_written(depot: Depot, unique: str) -> None:
+    await depot.scan("DHL", unique, ParcelState.IN_TRANSIT)
+    assert await depot.recall("Dhl", unique)
+    parcel = await depot.track("dhl", unique)
+    assert (parcel.carrier, len(parcel.scans), parcel.recalled) == ("dhl", 1, True)
+    assert await depot.track("DHL", unique) == parcel
 
 
 async def test_a_tracking_number_is_its_carriers_own(depot: Depot, unique: str) -> None:

@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tests.fakes.faults import Faults
+from workers.adapters.carrier_events import in_order
 from workers.ports.carriers import Parcel, ParcelState, Scan
 
 
@@ -23,7 +24,7 @@ class FakeCarriers(Faults):
         parcel = self._parcel(carrier, tracking_number)
         delivered = any(scan.state is ParcelState.DELIVERED for scan in parcel.scans)
         recalled = parcel.recalled or not (delivered or carrier in self.never_recall)
-        self.parcels[carrier, tracking_number] = replace(parcel, recalled=recalled)
+        self.parcels[carrier.lower(), tracking_number] = replace(parcel, recalled=recalled)
         self._end("recall")
         return recalled
 
@@ -36,19 +37,14 @@ class FakeCarriers(Faults):
         at: datetime | None = None,
         place: str = "",
         text: str = "",
-        scan_id: str | None = None,
     ) -> Scan:
-        """The carrier sees a parcel, now unless told otherwise; the same scan id again changes nothing."""
-        parcel = self._parcel(carrier, tracking_number)
-        number = scan_id or f"scan_{len(parcel.scans) + 1}"
-        known = next((scan for scan in parcel.scans if scan.id == number), None)
-        if known is not None:
-            return known
+        """The carrier sees a parcel, now unless told otherwise; the same again at the same time is once."""
+        parcel, moment = self._parcel(carrier, tracking_number), at or datetime.now(UTC)
         words = text or state.value.replace("_", " ").capitalize()
-        scan = Scan(number, at or datetime.now(UTC), state, place, words)
-        scans = tuple(sorted((*parcel.scans, scan), key=lambda scan: scan.at))
-        self.parcels[carrier, tracking_number] = replace(parcel, scans=scans)
-        return scan
+        scan = Scan(f"{moment.isoformat()} {state} {words}", moment, state, place, words)
+        self.parcels[carrier.lower(), tracking_number] = replace(parcel, scans=in_order((*parcel.scans, scan)))
+        return next(known for known in self._parcel(carrier, tracking_number).scans if known.id == scan.id)
 
     def _parcel(self, carrier: str, tracking_number: str) -> Parcel:
-        return self.parcels.get((carrier, tracking_number), Parcel(carrier, tracking_number, ()))
+        mine = (carrier.lower(), tracking_number)
+        return self.parcels.get(mine, Parcel(*mine, ()))
