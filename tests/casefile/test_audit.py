@@ -403,6 +403,7 @@ class TestErasure:
             )  # fmt: skip
             instance = Instance(
                 key=7,
+                root_key=7,
                 case_id="a",
                 process="fulfillment",
                 definition_key=1,

@@ -1,5 +1,6 @@
 """Migrations: complete, harmless when repeated, and one at a time."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, inspect, make_url, text
 
+from tests.casefile.test_rebuild import wrong
 from workers.casefile import migrate
-from workers.casefile.db import SCHEMA
+from workers.casefile.db import SCHEMA, Database
 from workers.casefile.models import Base
+from workers.casefile.rebuild import Corrected, Rebuild
+from workers.contracts.fulfillment import OUTCOMES
 
 
 @pytest.fixture
@@ -109,6 +113,61 @@ def test_tasks_get_the_forms_that_the_engine_told_of(empty: str, open_engine: En
     with open_engine.connect() as connection:
         found = connection.execute(text("SELECT key, form_key FROM orderops.tasks ORDER BY key"))
         assert [tuple(row) for row in found] == [(10, 71), (11, None)]
+
+
+ONE_INSTANCE_A_CASE = """
+INSERT INTO orderops.records
+    (partition, position, happened_at, value_type, intent, key, process_instance_key, process, element_id,
+     element_type, facts)
+SELECT 1, position, '2026-03-05 12:00Z'::timestamptz + position * interval '1 s', value_type, intent, instance,
+       instance, 'fulfillment', element_id, element_type,
+       CASE WHEN value_type LIKE 'MESSAGE%' THEN jsonb_build_object(
+           'correlationKey', order_id, 'messageName', 'order_paid', 'processDefinitionKey', 1) END
+FROM (VALUES
+    (1, 'MESSAGE_START_EVENT_SUBSCRIPTION', 'CORRELATED', 11, 'a', 'Event_OrderPaid', NULL),
+    (2, 'PROCESS_INSTANCE', 'ELEMENT_COMPLETED', 11, 'a', 'Event_OrderSupplied', 'END_EVENT'),
+    (3, 'PROCESS_INSTANCE', 'ELEMENT_COMPLETED', 11, 'a', 'fulfillment', 'PROCESS'),
+    (4, 'MESSAGE_START_EVENT_SUBSCRIPTION', 'CORRELATED', 12, 'b', 'Event_OrderPaid', NULL),
+    (5, 'PROCESS_INSTANCE', 'ELEMENT_COMPLETED', 12, 'b', 'Event_OrderSupplied', 'END_EVENT'),
+    (6, 'PROCESS_INSTANCE', 'ELEMENT_COMPLETED', 12, 'b', 'fulfillment', 'PROCESS'),
+    (7, 'MESSAGE_START_EVENT_SUBSCRIPTION', 'CORRELATED', 13, 'b', 'Event_OrderCancelledLater', NULL),
+    (8, 'PROCESS_INSTANCE', 'ELEMENT_COMPLETED', 13, 'b', 'Event_LateOrderStopped', 'END_EVENT')
+) AS told (position, value_type, intent, instance, order_id, element_id, element_type);
+INSERT INTO orderops.record_positions (partition, position) VALUES (1, 8);
+INSERT INTO orderops.instances (key, case_id, process, definition_key, state, started_at, ended_at) VALUES
+    (11, 'a', 'fulfillment', 1, 'done', '2026-03-05 12:00:01Z', '2026-03-05 12:00:03Z'),
+    (12, 'b', 'fulfillment', 1, 'done', '2026-03-05 12:00:04Z', '2026-03-05 12:00:06Z'),
+    (13, 'b', 'fulfillment', 1, 'open', '2026-03-05 12:00:07Z', NULL);
+INSERT INTO orderops.cases (id, process, process_instance_key, state, outcome, opened_at, closed_at) VALUES
+    ('a', 'fulfillment', 11, 'done', 'supplied', '2026-03-05 12:00:01Z', '2026-03-05 12:00:03Z'),
+    ('b', 'fulfillment', 13, 'open', 'cancelled', '2026-03-05 12:00:04Z', NULL)
+"""
+"""As it was kept when a case had one instance at a time."""
+
+
+def test_cases_of_before_are_as_a_rebuild_would_make_them(empty: str, open_engine: Engine) -> None:
+    migrate.upgrade(empty, "0007")
+    with open_engine.begin() as connection:
+        for statement in ONE_INSTANCE_A_CASE.split(";\n"):
+            connection.execute(text(statement.replace(":0", "\\:0")))
+    migrate.upgrade(empty)
+    with open_engine.connect() as connection:
+        found = connection.execute(text("SELECT key, root_key, outcome FROM orderops.instances ORDER BY key"))
+        assert [tuple(row) for row in found] == [
+            (11, 11, "supplied"), (12, 12, "supplied"), (13, 13, "cancelled"),
+        ]  # fmt: skip
+        found = connection.execute(text("SELECT id, state, outcome FROM orderops.cases ORDER BY id"))
+        assert [tuple(row) for row in found] == [("a", "done", "supplied"), ("b", "open", None)]
+    corrected = asyncio.run(_rebuilt(empty))
+    assert wrong([each for each in corrected if each.table in {"instances", "cases"}]) == set()
+
+
+async def _rebuilt(url: str) -> list[Corrected]:
+    database = Database(url, 1)
+    try:
+        return await Rebuild(database, {"fulfillment": OUTCOMES}, lambda _done, _of: None).run()
+    finally:
+        await database.close()
 
 
 def test_commands_on_a_database_of_another_version_say_what_to_do(empty: str) -> None:

@@ -105,7 +105,7 @@ async def test_a_version_that_can_read_it_takes_it_up_by_a_rebuild(
 
     intents, before = KEPT["USER_TASK"].intents, KEPT["USER_TASK"].facts
 
-    def facts(value: Value) -> dict[str, Any]:
+    def facts(value: Value) -> dict[str, Any] | None:
         assert before
         return before({"candidateGroupsList": [], **value})
 

@@ -114,7 +114,10 @@ class Effect(Base):
 
 
 class Case(Base):
-    """One order on its way. State and money as far as known; the way it went is its timeline."""
+    """One order on its way. State and money as far as known; the way it went is its timeline.
+
+    Several process instances may be under way for it. State, outcome and times are made of all of them.
+    """
 
     __tablename__ = "cases"
     __table_args__ = (
@@ -127,13 +130,14 @@ class Case(Base):
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    """The shop's order id."""
+    """The shop's order id; the correlation key of an instance whose order is not known yet."""
     process: Mapped[str]
     process_instance_key: Mapped[int | None]
+    """The newest instance that is open and that no other one called; when none is open, the newest."""
     state: Mapped[str] = mapped_column(server_default=text("'open'"))
     """open, incident, done, or terminated."""
     outcome: Mapped[str | None]
-    """The word that its process registers for the end event reached."""
+    """That of the instance that ended last."""
     order_number: Mapped[str | None]
     currency: Mapped[str | None]
     total_minor: Mapped[int | None]

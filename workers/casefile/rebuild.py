@@ -31,8 +31,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from workers.casefile.db import Database
 from workers.casefile.direct import Direct, Statement
-from workers.casefile.projection.cases import Outcomes
 from workers.casefile.projection.definitions import Definitions
+from workers.casefile.projection.instances import Outcomes
 from workers.casefile.projection.projector import PROJECTED
 from workers.casefile.projection.reduced import Reduced, reread
 from workers.casefile.projection.set_aside import project_or_set_aside
@@ -64,7 +64,7 @@ IDENTITY = {"timeline": ("case_id", "key")}
 """What makes two rows the same; elsewhere the primary key does."""
 NOT_OF_THE_STREAM = {"timeline": frozenset({"id", "salt", "erased_at", "erased_digest"})}
 """Columns that no record says anything of."""
-OF_THE_STREAM = ("process_instance_key", "state", "outcome", "opened_at", "closed_at")
+OF_THE_STREAM = ("process", "process_instance_key", "state", "outcome", "opened_at", "closed_at")
 """Columns of a case that are made of records; workers write the others."""
 NOT_YET = {"process_instance_key": None, "state": "open", "outcome": None, "closed_at": None}
 """A case that a worker described and no record tells of."""
@@ -170,7 +170,7 @@ def _columns(original: Table) -> list[str]:
 def _corrections_of_cases(original: Table, copy: Table) -> dict[str, Executable]:
     """No case is removed: a worker may have described it before the engine told us of it."""
     there = exists().where(original.c.id == copy.c.id)
-    columns = ("id", "process", *OF_THE_STREAM)
+    columns = ("id", *OF_THE_STREAM)
     forgotten = ~exists().where(copy.c.id == original.c.id)
     known = original.c.process_instance_key.is_not(None) | (original.c.state != "open")
     new = select(*(copy.c[name] for name in columns)).where(~there)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, func
+from sqlalchemy import Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -32,7 +32,7 @@ class Record(Base):
     element_id: Mapped[str | None]
     element_type: Mapped[str | None]
     facts: Mapped[dict[str, Any] | None]
-    """None for elements and sequence flows: theirs are the columns."""
+    """None for elements and sequence flows: theirs are the columns. Called instances name the one that called."""
 
 
 class SetAside(Base):
@@ -57,18 +57,36 @@ class RecordPosition(Base):
 
 
 class Instance(Base):
-    """A process instance of a case; a case has several when it is taken up again after its end."""
+    """A process instance of a case: begun by a message, or called by another instance of the same case."""
 
     __tablename__ = "instances"
-    __table_args__ = (Index("ix_instances_case_id", "case_id"),)
+    __table_args__ = (
+        Index("ix_instances_case_id", "case_id"),
+        Index("ix_instances_process_case_id", "process", "case_id"),
+        Index("ix_instances_correlation_key", "correlation_key"),
+        Index("ix_instances_began_as", "began_as", postgresql_where=text("began_as IS NOT NULL")),
+        Index("ix_instances_open", "process", "started_at", "key", postgresql_where=text("state = 'open'")),
+    )
 
     key: Mapped[int] = mapped_column(primary_key=True)
+    parent_key: Mapped[int | None]
+    """The instance that called it; None when a message began it."""
+    root_key: Mapped[int]
+    """The instance that a message began and that it is called by, directly or not; it may be itself."""
     case_id: Mapped[str]
+    began_as: Mapped[str | None]
+    """The case it began as, under its correlation key, when its start did not say the order."""
+    matched_at: Mapped[datetime | None]
+    """When a job said the order, and it left that case for the order's."""
+    correlation_key: Mapped[str | None]
+    """Of the message that began it."""
     process: Mapped[str]
     definition_key: Mapped[int]
     """The version of the process that it goes by."""
     state: Mapped[str]
     """open, done, or terminated."""
+    outcome: Mapped[str | None]
+    """The word that its process registers for the end event reached last."""
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 

@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from workers.casefile.db import Database
 from workers.casefile.direct import Direct
-from workers.casefile.projection.cases import Outcomes
 from workers.casefile.projection.definitions import Definitions
+from workers.casefile.projection.instances import Outcomes
 from workers.casefile.projection.reduced import Reduced, Sent, reduced
 from workers.casefile.projection.set_aside import project_or_set_aside
 from workers.casefile.projection.tables import Tables, given, table

@@ -2,15 +2,24 @@
 
 from collections.abc import Sequence
 
-from workers.casefile.projection.cases import Outcomes, close_cases, move_instances, open_cases
+from workers.casefile.projection.cases import keep_cases
 from workers.casefile.projection.decisions import keep_decisions, keep_definitions
 from workers.casefile.projection.definitions import Definitions
 from workers.casefile.projection.incidents import keep_incidents
+from workers.casefile.projection.instances import (
+    Outcomes,
+    begin_instances,
+    end_instances,
+    find_instances,
+    match_instances,
+    matched,
+    move_instances,
+)
 from workers.casefile.projection.jobs import keep_jobs
 from workers.casefile.projection.reduced import Reduced
 from workers.casefile.projection.tables import Tables
 from workers.casefile.projection.tasks import keep_tasks
-from workers.casefile.projection.timeline import write_timeline
+from workers.casefile.projection.timeline import Belonging, write_timeline
 
 PROJECTED = (
     "definitions",
@@ -31,12 +40,16 @@ async def project(
 ) -> set[str]:
     """Write what these records, of one partition and in its order, say. Gives the ids of the cases concerned."""
     await keep_definitions(tables, news)
-    await open_cases(tables, news)
+    await begin_instances(tables, news)
+    instances = await find_instances(tables, {key for record in news if (key := record.process_instance_key)})
+    matches = matched(news, instances)
     await keep_tasks(tables, news)
     await keep_incidents(tables, news)
     await keep_jobs(tables, news)
     await keep_decisions(tables, news)
-    await close_cases(tables, news, outcomes)
-    concerned = await write_timeline(tables, news, definitions, outcomes)
+    await end_instances(tables, news, outcomes)
+    await write_timeline(tables, news, definitions, outcomes, Belonging(instances, matches))
+    await match_instances(tables, matches.values())
     await move_instances(tables, news)
-    return concerned
+    await keep_cases(tables, news, instances, matches.values())
+    return {each.case_id for each in (*instances.values(), *matches.values())}

@@ -12,6 +12,10 @@ Sent = Mapping[str, Any]
 """A record as the broker's exporter sends it."""
 Value = Mapping[str, Any]
 
+CALLED = "ELEMENT_ACTIVATING"
+"""The first that is told of an instance that another one called."""
+ORDER = "shopify_order_id"
+"""The one variable that is kept of start messages and finished jobs: it says whose case it is."""
 UNREAD = "unread"
 """Of a record whose facts we could not read: its value, as it was sent."""
 
@@ -39,13 +43,13 @@ class Kept:
     """Of one value type: the intents, and what `facts` are made of."""
 
     intents: frozenset[str]
-    facts: Callable[[Value], dict[str, Any]] | None = None
+    facts: Callable[[Value], dict[str, Any] | None] | None = None
 
 
 def reduced(sent: Sent) -> Reduced | None:
     """None when nothing of the record is used: commands, rejections, steps on the way to an event."""
     kept = KEPT.get(sent["valueType"])
-    if kept is None or sent["intent"] not in kept.intents or sent["recordType"] != "EVENT":
+    if kept is None or sent["recordType"] != "EVENT" or not _wanted(kept, sent):
         return None
     value = sent["value"]
     if value.get("processInstanceKey", 1) < 1:  # a decision that somebody asked for by itself
@@ -63,6 +67,11 @@ def reduced(sent: Sent) -> Reduced | None:
         value.get("bpmnElementType"),
         _facts(kept, value),
     )
+
+
+def _wanted(kept: Kept, sent: Sent) -> bool:
+    """Of the steps on the way to an event, the first of a called instance: it may fail before the event."""
+    return sent["intent"] in kept.intents or (sent["intent"] == CALLED and _is_called(sent["value"]))
 
 
 def reread(record: Reduced) -> Reduced:
@@ -86,6 +95,31 @@ def _fields(*names: str, optional: Sequence[str] = ()) -> Callable[[Value], dict
         return found | {name: value[name] for name in optional if value.get(name)}
 
     return facts
+
+
+def _is_called(value: Value) -> bool:
+    return value.get("bpmnElementType") == "PROCESS" and value.get("parentProcessInstanceKey", -1) > 0
+
+
+def _of_element(value: Value) -> dict[str, Any] | None:
+    """Called instances only: by which one, and the version they go by."""
+    if not _is_called(value):
+        return None
+    return {name: value[name] for name in ("parentProcessInstanceKey", "processDefinitionKey")}
+
+
+def _order(value: Value) -> dict[str, Any]:
+    """PostgreSQL stores no NUL, and no order has one."""
+    order = (value.get("variables") or {}).get(ORDER)
+    return {ORDER: order} if order and isinstance(order, str) and "\0" not in order else {}
+
+
+def _of_start(value: Value) -> dict[str, Any]:
+    return _fields("correlationKey", "processDefinitionKey", "messageName")(value) | _order(value)
+
+
+def _of_job(value: Value) -> dict[str, Any]:
+    return _fields("type", "retries", optional=("errorMessage",))(value) | _order(value)
 
 
 def _resource(id_field: str, version_field: str) -> Callable[[Value], dict[str, Any]]:
@@ -121,12 +155,11 @@ KEPT: Mapping[str, Kept] = {
                 "ELEMENT_TERMINATED",
                 "SEQUENCE_FLOW_TAKEN",
             }
-        )
+        ),
+        _of_element,
     ),
     "PROCESS_INSTANCE_MIGRATION": Kept(frozenset({"MIGRATED"}), _fields("targetProcessDefinitionKey")),
-    "MESSAGE_START_EVENT_SUBSCRIPTION": Kept(
-        frozenset({"CORRELATED"}), _fields("correlationKey", "processDefinitionKey", "messageName")
-    ),
+    "MESSAGE_START_EVENT_SUBSCRIPTION": Kept(frozenset({"CORRELATED"}), _of_start),
     "PROCESS_MESSAGE_SUBSCRIPTION": Kept(frozenset({"CORRELATED"}), _fields("messageName")),
     "USER_TASK": Kept(
         frozenset({"CREATED", "ASSIGNED", "COMPLETED", "CANCELED", "MIGRATED"}),
@@ -144,7 +177,7 @@ KEPT: Mapping[str, Kept] = {
     ),
     "JOB": Kept(
         frozenset({"CREATED", "FAILED", "RETRIES_UPDATED", "MIGRATED", "COMPLETED", "CANCELED", "ERROR_THROWN"}),
-        _fields("type", "retries", optional=("errorMessage",)),
+        _of_job,
     ),
     "DECISION_EVALUATION": Kept(frozenset({"EVALUATED"}), _decision),
     "PROCESS": Kept(frozenset({"CREATED"}), _resource("bpmnProcessId", "version")),

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from workers.casefile.projection.cases import Outcomes
 from workers.casefile.projection.definitions import Said
-from workers.casefile.projection.reduced import Reduced
+from workers.casefile.projection.instances import Outcomes
+from workers.casefile.projection.reduced import CALLED, Reduced
 
 CHOICES = frozenset({"radio", "select"})
 EVENTS = frozenset({"BOUNDARY_EVENT", "INTERMEDIATE_CATCH_EVENT", "START_EVENT"})
@@ -53,20 +53,41 @@ def told(record: Reduced, context: Context) -> Told | None:
     return teller(record, context) if teller else None
 
 
+def left(order: str) -> Told:
+    """For the case that an instance began as."""
+    return Told("case_matched", f"Belongs to order {order}: it goes on there", {"case": order})
+
+
+def joined(record: Reduced, context: Context, began_as: str) -> Told:
+    """For the order's case."""
+    name = context.diagram.name(record.process)
+    return Told("case_joined", f"“{name}” belongs to this order; it began as {began_as}", {"case": began_as})
+
+
 def _because(reason: str | None) -> str:
     return f": {reason}" if reason else ""
 
 
 def _of_element(record: Reduced, context: Context) -> Told | None:
     element, name = record.element_id or "", context.diagram.name(record.element_id)
-    if record.element_type == "PROCESS" and record.intent == "ELEMENT_TERMINATED":
-        return Told("case_terminated", "Ended by an operator, in the engine")
+    if record.element_type == "PROCESS":
+        return _of_process(record, name)
     if record.intent != "ELEMENT_COMPLETED":
         return None
     if record.element_type in EVENTS and element in context.diagram.timers:
         return Told("time_passed", f"“{name}”")
     if record.element_type == "END_EVENT" and element in context.outcomes.get(record.process or "", {}):
         return Told("case_ended", f"Ended with “{name}”")
+    return None
+
+
+def _of_process(record: Reduced, name: str) -> Told | None:
+    """What a called instance ends with it, or an event does; the others only an operator."""
+    called = record.facts is not None
+    if called and record.intent == CALLED:
+        return Told("process_called", f"“{name}” begins")
+    if not called and record.intent == "ELEMENT_TERMINATED":
+        return Told("case_terminated", "Ended by an operator, in the engine")
     return None
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, IntegrityError
 
-from workers.casefile.projection.cases import Outcomes
 from workers.casefile.projection.definitions import Definitions
+from workers.casefile.projection.instances import Outcomes
 from workers.casefile.projection.projector import project
 from workers.casefile.projection.reduced import UNREAD, Reduced
 from workers.casefile.projection.tables import Tables, given, table
