@@ -16,7 +16,8 @@ from api.schemas.tasks import TaskInfo, task_info
 from api.store import Store
 from workers.casefile import acts
 from workers.casefile.acts import Act
-from workers.casefile.models import Case, Task
+from workers.casefile.models import Task
+from workers.casefile.record_models import Instance
 from workers.runtime.apiclient import title
 from workers.runtime.engine import Engine
 from workers.runtime.errors import EngineConflict, EngineNotFound
@@ -125,7 +126,7 @@ DeskOf = Annotated[Desk, Depends(_desk)]
 
 def tasks_with_cases() -> Select[Task, str]:
     """Tasks, and the case that each is part of."""
-    return select(Task, Case.id).outerjoin(Case, Case.process_instance_key == Task.process_instance_key)
+    return select(Task, Instance.case_id).outerjoin(Instance, Instance.key == Task.process_instance_key)
 
 
 async def find_task(session: AsyncSession, key: int) -> TaskInfo:

@@ -8,12 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import StoreOf
 from api.errors import Problem
-from api.schemas.cases import CaseDetail, CaseInfo, CasePage, EffectInfo
+from api.schemas.cases import CaseDetail, CaseInfo, CasePage, EffectInfo, InstanceInfo
 from api.schemas.common import TimelineInfo, problems
 from api.schemas.incidents import incident_info
 from api.schemas.tasks import task_info
 from workers.casefile.cases import timeline_of
 from workers.casefile.models import Case, Effect, Incident, Task
+from workers.casefile.record_models import Instance
 
 router = APIRouter(tags=["Cases"])
 
@@ -59,11 +60,17 @@ async def show_case(
 
 
 async def _describe(session: AsyncSession, case: Case) -> CaseDetail:
-    tasks = select(Task).where(Task.process_instance_key == case.process_instance_key, Task.state == "open")
-    incidents = select(Incident).where(Incident.process_instance_key == case.process_instance_key)
+    instances = select(Instance).where(Instance.case_id == case.id)
+    keys = instances.with_only_columns(Instance.key)
+    tasks = select(Task).where(Task.process_instance_key.in_(keys), Task.state == "open")
+    incidents = select(Incident).where(Incident.process_instance_key.in_(keys))
     effects = select(Effect).where(Effect.case_id == case.id)
     return CaseDetail(
         **CaseInfo.model_validate(case).model_dump(),
+        instances=[
+            InstanceInfo.model_validate(instance)
+            for instance in await session.scalars(instances.order_by(Instance.started_at, Instance.key))
+        ],
         timeline=[TimelineInfo.model_validate(entry) for entry in await timeline_of(session, case.id)],
         tasks=[task_info(task, case.id) for task in await session.scalars(tasks.order_by(Task.key))],
         incidents=[

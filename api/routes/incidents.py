@@ -13,7 +13,8 @@ from api.schemas.common import MAX_KEY, KeyInPath, problems
 from api.schemas.incidents import IncidentInfo, IncidentRetried, Incidents, incident_info
 from workers.casefile import acts
 from workers.casefile.acts import Act
-from workers.casefile.models import Case, Incident
+from workers.casefile.models import Incident
+from workers.casefile.record_models import Instance
 from workers.runtime.apiclient import title
 
 router = APIRouter(tags=["Incidents"])
@@ -71,8 +72,8 @@ async def _find(session: AsyncSession, key: int) -> tuple[Incident, str | None] 
 
 def _incidents() -> Select[Incident, str]:
     """Incidents, and the case that each is in."""
-    of_case = Case.process_instance_key == Incident.process_instance_key
-    return select(Incident, Case.id).outerjoin(Case, of_case)
+    of_instance = Instance.key == Incident.process_instance_key
+    return select(Incident, Instance.case_id).outerjoin(Instance, of_instance)
 
 
 def _retry(incident: Incident, case_id: str, actor: Actor) -> Act:

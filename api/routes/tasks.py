@@ -15,7 +15,8 @@ from api.people import Actor
 from api.schemas.common import BODY_PROBLEMS, MAX_KEY, KeyInPath, TimelineInfo, problems
 from api.schemas.tasks import Claim, Completion, RequestInfo, TaskChanged, TaskDetail, TaskInfo, Tasks, task_info
 from workers.casefile.cases import timeline_of
-from workers.casefile.models import Case, CustomerRequest, Task
+from workers.casefile.models import CustomerRequest, Task
+from workers.casefile.record_models import Instance
 from workers.casefile.requests import state_of
 
 router = APIRouter(tags=["Tasks"])
@@ -39,7 +40,7 @@ async def list_tasks(
     if group is not None:
         wanted = wanted.where(Task.candidate_groups.contains([group]))
     if case is not None:
-        wanted = wanted.where(Case.id == case)
+        wanted = wanted.where(Instance.case_id == case)
     if assignee is not None:
         wanted = wanted.where(Task.assignee == assignee)
 

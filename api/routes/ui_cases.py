@@ -21,7 +21,7 @@ from api.words import words
 from workers.casefile import lists
 from workers.casefile.lists import CasesWanted, Place, Sort
 from workers.casefile.models import Case, CustomerRequest, Effect, Incident, Task, TimelineEntry
-from workers.casefile.record_models import Decision
+from workers.casefile.record_models import Decision, Instance
 from workers.casefile.versions import version_of
 from workers.casefile.way import Way, way_of
 
@@ -100,12 +100,11 @@ async def list_cases(
 
     async def find(session: AsyncSession) -> dict[str, Any]:
         found = await lists.cases(session, wanted, place, ROWS + 1)
-        instances = [case.process_instance_key for case in found if case.process_instance_key]
         return {
             "cases": found[:ROWS],
             "next": _next(asked, found[ROWS - 1]) if len(found) > ROWS else None,
             "total": await lists.count_cases(session, wanted),
-            "waits": await lists.waits(session, instances),
+            "waits": await lists.waits(session, [case.id for case in found]),
         }
 
     return page.show(
@@ -195,10 +194,11 @@ async def _read(session: AsyncSession, case_id: str, before: int) -> File:
     instance = case.process_instance_key
     entries = select(TimelineEntry).where(TimelineEntry.case_id == case.id, TimelineEntry.id < before)
     newest = (await session.scalars(entries.order_by(TimelineEntry.id.desc()).limit(ENTRIES + 1))).all()
-    tasks = select(Task).where(Task.process_instance_key == instance).order_by(Task.key.desc()).limit(PIECES)
-    incidents = select(Incident).where(Incident.process_instance_key == instance).order_by(Incident.key.desc())
+    keys = select(Instance.key).where(Instance.case_id == case.id)
+    tasks = select(Task).where(Task.process_instance_key.in_(keys)).order_by(Task.key.desc()).limit(PIECES)
+    incidents = select(Incident).where(Incident.process_instance_key.in_(keys)).order_by(Incident.key.desc())
     effects = select(Effect).where(Effect.case_id == case.id).order_by(Effect.intended_at.desc(), Effect.key)
-    decisions = select(Decision).where(Decision.process_instance_key == instance).order_by(Decision.decided_at)
+    decisions = select(Decision).where(Decision.process_instance_key.in_(keys)).order_by(Decision.decided_at)
     questions = select(CustomerRequest).where(CustomerRequest.case_id == case.id)
     return File(
         case=case,

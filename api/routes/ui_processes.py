@@ -13,8 +13,8 @@ from api.deps import RegistryOf, StoreOf
 from api.errors import Problem
 from api.schemas.common import MAX_KEY
 from api.ui import PageOf, address
-from workers.casefile import lists, versions, way
-from workers.casefile.lists import CasesWanted
+from workers.casefile import versions, way
+from workers.casefile.way import UnderWay
 
 router = APIRouter(include_in_schema=False)
 
@@ -28,21 +28,19 @@ class Line:
 
     id: str
     name: str
-    open: int
-    stuck: int
+    instances: UnderWay
 
 
 @router.get("/ui/processes")
 async def list_processes(page: PageOf, store: StoreOf, registry: RegistryOf) -> HTMLResponse:
-    """All of them, with how many cases are under way."""
+    """All of them, with how many instances are under way."""
 
     async def find(session: AsyncSession) -> list[Line]:
         return [
             Line(
                 process.id,
                 diagrams.title(process.id),
-                await lists.count_cases(session, CasesWanted(process=process.id, state="open")),
-                await lists.count_cases(session, CasesWanted(process=process.id, state="incident")),
+                await way.under_way(session, process.id),
             )
             for process in registry.all
         ]

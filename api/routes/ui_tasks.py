@@ -26,6 +26,7 @@ from workers.casefile.cases import timeline_of
 from workers.casefile.lists import Place, TasksWanted, Whose
 from workers.casefile.models import Case, CustomerRequest, Task, TimelineEntry
 from workers.casefile.overview import SOON
+from workers.casefile.record_models import Instance
 
 router = APIRouter(include_in_schema=False)
 
@@ -94,8 +95,8 @@ async def show_task(key: TaskKey, page: PageOf, store: StoreOf, settings: Settin
         task = await session.get(Task, key)
         if task is None:
             raise Problem("not-found", "There is no task of this key.")
-        of_instance = select(Case).where(Case.process_instance_key == task.process_instance_key)
-        case = (await session.scalars(of_instance)).first()
+        of_instance = select(Case).join(Instance, Instance.case_id == Case.id)
+        case = await session.scalar(of_instance.where(Instance.key == task.process_instance_key))
         timeline = await timeline_of(session, case.id if case else None)
         return task, case, await forms.form_of(session, key), await _asked(session, case), timeline
 

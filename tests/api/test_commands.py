@@ -15,7 +15,7 @@ from tests.api.conftest import TOKEN, new_order_id
 from tests.api.fake_engine import FakeEngine
 from tests.api.test_incidents import add_incident
 from tests.api.test_tasks import ADDRESS, add_task
-from tests.api.ui_data import form_key
+from tests.api.ui_data import an_instance, form_key
 from workers.casefile.db import Database
 from workers.casefile.models import Case, Task, TimelineEntry
 from workers.runtime.listening import listen
@@ -87,7 +87,8 @@ class TestTask:
                     form_key=form_key("Task_DecideOnMargin"),
                 )
             )  # fmt: skip
-            session.add(Case(id=order_id, process="fulfillment", process_instance_key=key + 1))
+            case = Case(id=order_id, process="fulfillment", process_instance_key=key + 1)
+            session.add_all([case, an_instance(case)])
             session.add(TimelineEntry(case_id=order_id, key="margin", kind="k", sentence=MARGIN, facts={}))
         engine_seen.open_tasks[key] = None
         return str(key)

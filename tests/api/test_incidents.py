@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from tests.api.conftest import BEARER, assert_problem, new_order_id
 from tests.api.fake_engine import FakeEngine
+from tests.api.ui_data import an_instance
 from workers.casefile.db import Database
 from workers.casefile.models import Case, Incident, TimelineEntry
 from workers.runtime.errors import EngineConflict, EngineUnavailable
@@ -27,9 +28,9 @@ async def add_incident(database: Database, **changes: Any) -> Incident:
         setattr(incident, name, value)
     async with database.transaction() as session:
         session.add(incident)
-        session.add(
-            Case(id=str(new_order_id()), process="fulfillment", process_instance_key=incident.process_instance_key)
-        )
+        instance = incident.process_instance_key
+        case = Case(id=str(new_order_id()), process="fulfillment", process_instance_key=instance)
+        session.add_all([case, an_instance(case)])
     return incident
 
 

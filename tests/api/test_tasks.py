@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.conftest import BEARER, assert_problem, new_order_id
 from tests.api.fake_engine import FakeEngine
-from tests.api.ui_data import form_key
+from tests.api.ui_data import an_instance, form_key
 from workers.casefile.db import Database
 from workers.casefile.models import Case, CustomerRequest, Effect, Incident, Task, TimelineEntry
 from workers.runtime.errors import EngineConflict, EngineUnavailable
@@ -39,7 +39,8 @@ async def add_task(database: Database, engine: FakeEngine, element_id: str, **ch
     facts = {**ADDRESS, "street": "Haupstr.", "problems": ["Please add the house number."], "order_number": "#1"}
     async with database.transaction() as session:
         session.add(task)
-        session.add(Case(id=order_id, process="fulfillment", process_instance_key=task.process_instance_key))
+        case = Case(id=order_id, process="fulfillment", process_instance_key=task.process_instance_key)
+        session.add_all([case, an_instance(case)])
         session.add(
             CustomerRequest(
                 id=f"{order_id}-address-1", case_id=order_id, kind="address", facts=facts,

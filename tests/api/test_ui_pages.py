@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from api import assets
 from api.people import Role
 from tests.api.people import Browser, browser
-from tests.api.ui_data import a_case, a_task, add, ago, an_element, an_incident, text
+from tests.api.ui_data import a_case, a_task, add, ago, an_element, an_incident, an_instance, text
 from workers.casefile.db import Database
-from workers.casefile.record_models import Definition, Instance
+from workers.casefile.record_models import Definition
 from workers.runtime.resources import models_dir
 
 LOCK = Path(__file__).parents[2] / ".assets" / "package-lock.json"
@@ -132,11 +132,7 @@ class TestProcesses:
             resource=f"{model}<!-- old -->",
             deployed_at=ago(),
         )
-        instance = Instance(
-            key=case.process_instance_key, case_id=case.id, process="fulfillment", definition_key=key,
-            state="open", started_at=ago(),
-        )  # fmt: skip
-        await add(database, case, definition, instance)
+        await add(database, case, definition, an_instance(case, definition_key=key))
         address = f"/ui/processes/fulfillment/diagram?version={version}"
         assert address in await text(auditor, f"/ui/cases/{case.id}")
         answer = await auditor.client.get(address)

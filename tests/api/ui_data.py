@@ -9,7 +9,7 @@ from api import csrf
 from tests.api.people import Browser
 from workers.casefile.db import Database
 from workers.casefile.models import Base, Case, Incident, Task, TimelineEntry
-from workers.casefile.record_models import Definition, Record
+from workers.casefile.record_models import Definition, Instance, Record
 from workers.runtime.resources import forms_dir
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}\u202e"
@@ -28,8 +28,11 @@ def ago(**length: float) -> datetime:
 
 
 async def add(database: Database, *rows: Base) -> None:
+    """As they are; a case gets its instance, unless that is among them."""
+    there = {row.key for row in rows if isinstance(row, Instance)}
+    cases = [row for row in rows if isinstance(row, Case) and row.process_instance_key not in there]
     async with database.transaction() as session:
-        session.add_all(rows)
+        session.add_all([*rows, *(an_instance(case) for case in cases)])
 
 
 FORMS = {"Task_CorrectAddress": (1, "fulfillment_address"), "Task_DecideOnMargin": (2, "fulfillment_margin")}
@@ -58,6 +61,18 @@ def a_case(**changes: Any) -> Case:
         "order_number": f"#{key}", "currency": "EUR", "total_minor": 5_490, "opened_at": datetime.now(UTC),
     }  # fmt: skip
     return Case(**(values | changes))
+
+
+def an_instance(case: Case, **changes: Any) -> Instance:
+    """The one that the case names, unless the changes say otherwise."""
+    key = changes.get("key", case.process_instance_key)
+    values = {
+        "key": key, "parent_key": None, "root_key": key, "case_id": case.id, "process": case.process,
+        "correlation_key": case.id, "definition_key": 0, "started_at": case.opened_at or datetime.now(UTC),
+        "state": "open" if case.state in {None, "open", "incident"} else case.state,
+        "outcome": case.outcome, "ended_at": case.closed_at,
+    }  # fmt: skip
+    return Instance(**(values | changes))
 
 
 def a_task(case: Case, **changes: Any) -> Task:

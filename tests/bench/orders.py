@@ -191,8 +191,8 @@ SELECT element_id, 1000 * avg(extract(epoch FROM completed - activated)) AS ms
 FROM (SELECT element_id, records.process_instance_key,
              min(happened_at) FILTER (WHERE intent = 'ELEMENT_ACTIVATED') AS activated,
              max(happened_at) FILTER (WHERE intent = 'ELEMENT_COMPLETED') AS completed
-      FROM orderops.records JOIN orderops.cases USING (process_instance_key)
-      WHERE cases.id = ANY(:ids)
+      FROM orderops.records JOIN orderops.instances ON instances.key = process_instance_key
+      WHERE case_id = ANY(:ids)
       GROUP BY element_id, records.process_instance_key) AS steps
 GROUP BY element_id HAVING avg(extract(epoch FROM completed - activated)) > 0.0005 ORDER BY ms DESC
 """

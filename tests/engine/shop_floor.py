@@ -28,7 +28,7 @@ from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld
 from workers.casefile import migrate
 from workers.casefile.models import Case, Incident, Task
-from workers.casefile.record_models import Record
+from workers.casefile.record_models import Instance, Record
 from workers.runtime import bootstrap
 from workers.runtime.bootstrap import Assembled
 from workers.runtime.deploy import deploy
@@ -139,8 +139,8 @@ class Floor:
         """Wait until the engine said so often that the element was entered (or left) in this case."""
         query = (
             select(Record.position)
-            .join(Case, Case.process_instance_key == Record.process_instance_key)
-            .where(Case.id == case_id, Record.element_id == element, Record.intent == intent)
+            .join(Instance, Instance.key == Record.process_instance_key)
+            .where(Instance.case_id == case_id, Record.element_id == element, Record.intent == intent)
         )
 
         async def seen() -> bool | None:
@@ -149,21 +149,29 @@ class Floor:
 
         await self._eventually(seen, f"{element} {intent} in case {case_id}")
 
-    async def ends(self, case_id: str) -> str:
-        """Wait for the case's end and return how it ended."""
+    async def ends(self, case_id: str, process: str | None = None) -> str:
+        """Wait for the case's end, or only that of its newest instance of a process; return how it ended."""
+        newest = (
+            select(Instance.state, Instance.outcome)
+            .where(Instance.case_id == case_id, Instance.process == process)
+            .order_by(Instance.started_at.desc(), Instance.key.desc())
+            .limit(1)
+        )
+        of_case = select(Case.state, Case.outcome).where(Case.id == case_id)
 
         async def closed() -> str | None:
-            case = await self.app.cases.get(case_id)
-            return case.outcome if case is not None and case.state == "done" else None
+            async with self.app.database.sessions() as session:
+                found = (await session.execute(newest if process else of_case)).one_or_none()
+            return found.outcome if found is not None and found.state == "done" else None
 
-        return await self._eventually(closed, f"the end of case {case_id}")
+        return await self._eventually(closed, f"the end of {process or 'all'} of case {case_id}")
 
     async def task(self, case_id: str, element: str) -> Task:
         """Wait for an open user task of the case."""
         query = (
             select(Task)
-            .join(Case, Case.process_instance_key == Task.process_instance_key)
-            .where(Case.id == case_id, Task.element_id == element, Task.state == "open")
+            .join(Instance, Instance.key == Task.process_instance_key)
+            .where(Instance.case_id == case_id, Task.element_id == element, Task.state == "open")
         )
 
         async def found() -> Task | None:
@@ -176,8 +184,8 @@ class Floor:
         """Wait for an unresolved incident of the case, later than the one with key `after`."""
         query = (
             select(Incident)
-            .join(Case, Case.process_instance_key == Incident.process_instance_key)
-            .where(Case.id == case_id, Incident.resolved_at.is_(None), Incident.key > after)
+            .join(Instance, Instance.key == Incident.process_instance_key)
+            .where(Instance.case_id == case_id, Incident.resolved_at.is_(None), Incident.key > after)
         )
 
         async def found() -> Incident | None:

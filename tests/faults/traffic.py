@@ -17,7 +17,7 @@ from tests.engine.shop_floor import Floor, an_order
 from workers.adapters.mock_books import SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
 from workers.casefile.models import Case, InboxRow
-from workers.casefile.record_models import Record
+from workers.casefile.record_models import Instance, Record
 
 RATE = 50
 BOUGHT_OF = 10
@@ -116,10 +116,10 @@ class Traffic:
             Record.element_type == "PROCESS",
             Record.intent == "ELEMENT_ACTIVATED",
         )
-        ids = select(Case.id, Case.process_instance_key).where(Case.id.in_(self.acknowledged))
+        ids = select(Instance.key, Instance.case_id).where(Instance.case_id.in_(self.acknowledged))
         async with self.floor.app.database.sessions() as session:
             keys = list(await session.scalars(started))
-            known = {row.process_instance_key: row.id for row in await session.execute(ids)}
+            known = {row.key: row.case_id for row in await session.execute(ids)}
         return Counter(known.get(key, f"instance {key} of no acknowledged order") for key in keys)
 
     async def books(self) -> Counter[str]:

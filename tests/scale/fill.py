@@ -36,9 +36,10 @@ STATEMENTS = (
                         now() - n * interval '5 minutes' AS opened_at) AS of_case
     """,
     """
-    INSERT INTO orderops.instances (key, case_id, process, definition_key, state, started_at, ended_at)
-    SELECT process_instance_key, id, process, 1, CASE state WHEN 'done' THEN 'done' ELSE 'open' END, opened_at,
-        closed_at
+    INSERT INTO orderops.instances (key, root_key, case_id, correlation_key, process, definition_key, state,
+        outcome, started_at, ended_at)
+    SELECT process_instance_key, process_instance_key, id, id, process, 1,
+        CASE state WHEN 'done' THEN 'done' ELSE 'open' END, outcome, opened_at, closed_at
     FROM orderops.cases WHERE process_instance_key BETWEEN :first AND :last
     """,
     """

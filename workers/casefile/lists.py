@@ -6,10 +6,24 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, literal, or_, select, text, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Text,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.models import Case, Effect, EffectState, Incident, Task
+from workers.casefile.record_models import Instance
 
 UNSETTLED = (EffectState.INTENDED, EffectState.UNKNOWN)
 COUNTED = 500
@@ -42,7 +56,7 @@ class CasesWanted:
     """Which cases; what is None or empty does not narrow."""
 
     text: str = ""
-    """Order id, beginning of the order number, or key of the process instance."""
+    """Order id, beginning of the order number, or key or correlation key of a process instance."""
     state: str | None = None
     process: str | None = None
     outcome: str | None = None
@@ -108,7 +122,7 @@ def _conditions(wanted: CasesWanted) -> Iterable[ColumnElement[bool]]:
     if wanted.state is not None:
         yield Case.state == wanted.state
     if wanted.process is not None:
-        yield Case.process == wanted.process
+        yield exists().where(Instance.case_id == Case.id, Instance.process == wanted.process)
     if wanted.outcome is not None:
         yield Case.outcome == wanted.outcome
     if wanted.opened_before is not None:
@@ -125,26 +139,45 @@ def _matches(text: str) -> Iterable[ColumnElement[bool]]:
     yield Case.order_number.startswith(text, autoescape=True)
     if not text.startswith("#"):
         yield Case.order_number.startswith(f"#{text}", autoescape=True)
+    yield Case.id == func.any(func.array(_cases_of_instances(text), type_=ARRAY(Text())))
+
+
+def _cases_of_instances(text: str) -> ScalarSelect[str]:
+    """As an array it is found first; as part of the condition every case would be held against it."""
+    known = [Instance.correlation_key == text]
     if text.isascii() and text.isdigit() and int(text) < _INT8:
-        yield Case.process_instance_key == int(text)
+        known.append(Instance.key == int(text))
+    return select(Instance.case_id).where(or_(*known)).limit(COUNTED).scalar_subquery()
 
 
-async def waits(session: AsyncSession, instances: Iterable[int]) -> dict[int, tuple[str, str]]:
-    """What instances wait for: `incident` with its message, or `task` with its element. By instance key."""
-    keys = list(instances)
-    stuck = select(Incident.process_instance_key, Incident.message)
-    asked = select(Task.process_instance_key, Task.element_id)
-    tasks = await session.execute(asked.where(Task.process_instance_key.in_(keys), Task.state == "open"))
-    found = {key: ("task", element) for key, element in tasks}
-    incidents = stuck.where(Incident.process_instance_key.in_(keys), Incident.resolved_at.is_(None))
-    return found | {key: ("incident", message) for key, message in await session.execute(incidents)}
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a case waits for: an incident to be mended, or a task to be done."""
+
+    process: str
+    element: str
+    incident: str | None = None
+    """What it says."""
+
+
+async def waits(session: AsyncSession, cases: Iterable[str]) -> dict[str, Wait]:
+    """By case; one of several, incidents before tasks."""
+    open_of = Instance.case_id.in_(list(cases)), Instance.state == "open"
+    asked = select(Instance.case_id, Task.process, Task.element_id)
+    asked = asked.join(Task, Task.process_instance_key == Instance.key).where(*open_of, Task.state == "open")
+    stuck = select(Instance.case_id, Incident.process, Incident.element_id, Incident.message)
+    stuck = stuck.join(Incident, Incident.process_instance_key == Instance.key)
+    stuck = stuck.where(*open_of, Incident.resolved_at.is_(None))
+    found = {case: Wait(*what) for case, *what in await session.execute(asked)}
+    return found | {case: Wait(*what) for case, *what in await session.execute(stuck)}
 
 
 async def tasks(session: AsyncSession, wanted: TasksWanted, after: Place | None, limit: int) -> Sequence[Any]:
     """At most `limit` open tasks behind the place, those first that are due first; each with its case."""
     query = (
         select(Task, Case.id.label("case_id"), Case.order_number)
-        .outerjoin(Case, Case.process_instance_key == Task.process_instance_key)
+        .outerjoin(Instance, Instance.key == Task.process_instance_key)
+        .outerjoin(Case, Case.id == Instance.case_id)
         .where(*_open_tasks(wanted))
         .order_by(DUE, Task.key)
         .limit(limit)

@@ -1,16 +1,17 @@
-"""Where cases are in their diagrams, and the way one of them took: from the engine's own records."""
+"""Where instances are in their diagrams, and the way one of them took: from the engine's own records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.models import Case, Incident
-from workers.casefile.record_models import Record
+from workers.casefile.lists import number_of
+from workers.casefile.models import Incident
+from workers.casefile.record_models import Instance, Record
 
 LOOKED_AT = 1000
-"""Open cases whose places are counted: the newest so many."""
+"""Open instances whose places are counted: the newest so many."""
 
 _OF_ELEMENTS = Record.value_type == "PROCESS_INSTANCE"
 _NET = func.sum(
@@ -32,6 +33,16 @@ class Way:
     """Where the instance is, and how often."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """Open instances of a process."""
+
+    open: int
+    """Without an incident."""
+    stuck: int
+    """With one that is unresolved."""
+
+
 async def way_of(session: AsyncSession, instance: int | None) -> Way:
     """The way an instance took; nothing of one that the engine has not told of yet."""
     if instance is None:
@@ -46,17 +57,17 @@ async def way_of(session: AsyncSession, instance: int | None) -> Way:
 
 
 async def places(session: AsyncSession, process: str) -> dict[str, int]:
-    """How many of the newest LOOKED_AT open cases of a process are at each element."""
+    """How many of the newest LOOKED_AT open instances of a process are at each element."""
     instances = (
-        select(Case.process_instance_key)
-        .where(Case.process == process, Case.state.in_(("open", "incident")))
-        .order_by(Case.opened_at.desc(), Case.id.desc())
+        select(Instance.key)
+        .where(Instance.process == process, Instance.state == "open")
+        .order_by(Instance.started_at.desc(), Instance.key.desc())
         .limit(LOOKED_AT)
         .subquery()
     )
     at = (
         select(Record.process_instance_key, Record.element_id, _NET.label("net"))
-        .join(instances, instances.c.process_instance_key == Record.process_instance_key)
+        .join(instances, instances.c.key == Record.process_instance_key)
         .where(_OF_ELEMENTS, Record.element_type.not_in(("PROCESS", "SEQUENCE_FLOW")))
         .group_by(Record.process_instance_key, Record.element_id)
         .having(_NET.op(">")(0))
@@ -64,6 +75,16 @@ async def places(session: AsyncSession, process: str) -> dict[str, int]:
     )
     counted = await session.execute(select(at.c.element_id, func.sum(at.c.net)).group_by(at.c.element_id))
     return {element: int(count) for element, count in counted}
+
+
+async def under_way(session: AsyncSession, process: str) -> UnderWay:
+    """How many open instances of a process there are; each count ends at COUNTED + 1."""
+    incident = exists().where(Incident.process_instance_key == Instance.key, Incident.resolved_at.is_(None))
+    going = select(Instance.key).where(Instance.process == process, Instance.state == "open", ~incident)
+    unresolved = Incident.process == process, Incident.resolved_at.is_(None)
+    standing = select(Incident.process_instance_key).where(*unresolved).distinct()
+    counted = await session.execute(select(number_of(going), number_of(standing)))
+    return UnderWay(*counted.one())
 
 
 async def stuck(session: AsyncSession, process: str) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Is nothing lost, and nothing done twice? Read from the case file and from the mocked outside world's own books.
 
-I1  Each accepted webhook that starts a case has exactly one instance.
+I1  Each accepted message that starts an instance has exactly one.
 I2  Each effect happened once and for the right amount: journal, books and ledger agree.
-I3  Each case is done, or waits for somebody or something that is named, or is a visible incident.
+I3  Each instance is done, or waits for somebody or something that is named, or is a visible incident.
 I4  The timelines are as they were written: the audit chains verify.
 
 Each is read in one snapshot. What is younger than the grace time is under way and not judged.
@@ -22,6 +22,9 @@ from workers.casefile.verifying import Verification, snapshot
 from workers.runtime.jobs import Process
 from workers.runtime.model import read_diagram
 from workers.runtime.resources import models_dir
+
+WAITS = ["INTERMEDIATE_CATCH_EVENT", "EVENT_BASED_GATEWAY", "RECEIVE_TASK"]
+"""Elements that wait for a date or a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +50,41 @@ class Rule:
 
 INSTANCES = Rule(
     "I1",
-    "each accepted order has an instance",
+    "each accepted start has an instance",
     "SELECT count(*) FROM orderops.inbox WHERE message_name = ANY(:messages) AND received_at < :settled",
     """
-    SELECT 'order ' || i.correlation_key,
+    SELECT i.message_name || ' ' || i.correlation_key,
            CASE WHEN i.refused_at IS NOT NULL THEN 'the engine refused its message'
                 WHEN i.published_at IS NULL THEN 'its message waits in the inbox'
                 ELSE 'it was published, and there is no instance' END
-    FROM orderops.inbox i LEFT JOIN orderops.cases c ON c.id = i.correlation_key
-    WHERE i.message_name = ANY(:messages) AND i.received_at < :settled AND c.process_instance_key IS NULL
+    FROM orderops.inbox i
+    WHERE i.message_name = ANY(:messages) AND i.received_at < :settled
+      AND NOT EXISTS (SELECT FROM orderops.instances
+                      WHERE correlation_key = i.correlation_key AND process = i.process)
     """,
 )
 
 ONE_INSTANCE = Rule(
     "I1",
-    "no order has two",
+    "no start has two",
     """
     SELECT count(DISTINCT process_instance_key) FROM orderops.records
     WHERE element_id = ANY(:starts) AND intent = 'ELEMENT_ACTIVATED'
     """,
     """
     WITH started AS (
-        SELECT DISTINCT process_instance_key AS key FROM orderops.records
-        WHERE element_id = ANY(:starts) AND intent = 'ELEMENT_ACTIVATED'
-    ), accepted AS (SELECT count(*) AS number FROM orderops.inbox WHERE message_name = ANY(:messages))
-    SELECT 'instance ' || started.key, 'more instances were started than orders accepted; this one has no case'
-    FROM started LEFT JOIN orderops.cases c ON c.process_instance_key = started.key
-    WHERE c.id IS NULL
-    ORDER BY started.key
-    LIMIT greatest((SELECT count(*) FROM started) - (SELECT number FROM accepted), 0)
+        SELECT key, i.process, i.correlation_key,
+               row_number() OVER (PARTITION BY i.process, i.correlation_key ORDER BY started_at, key) AS number
+        FROM orderops.instances i
+        WHERE EXISTS (SELECT FROM orderops.records r WHERE r.process_instance_key = i.key
+                      AND r.element_id = ANY(:starts) AND r.intent = 'ELEMENT_ACTIVATED')
+    ), accepted AS (
+        SELECT process, correlation_key, count(*) AS number
+        FROM orderops.inbox WHERE message_name = ANY(:messages) GROUP BY process, correlation_key
+    )
+    SELECT 'instance ' || key, 'nothing that was accepted started it: ' || correlation_key || ' has another one'
+    FROM started LEFT JOIN accepted a USING (process, correlation_key)
+    WHERE started.number > coalesce(a.number, 0) ORDER BY key
     """,
 )
 
@@ -165,38 +174,46 @@ CASES = Rule(
     "SELECT count(*) FROM orderops.cases",
     """
     WITH open AS (
-        SELECT c.id, c.process_instance_key AS key FROM orderops.cases c
+        SELECT c.id, i.root_key, i.correlation_key
+        FROM orderops.cases c
+            LEFT JOIN orderops.instances i ON i.case_id = c.id AND i.parent_key IS NULL AND i.state = 'open'
         WHERE c.state NOT IN ('done', 'terminated')
-          AND NOT EXISTS (SELECT FROM orderops.incidents i
-                          WHERE i.process_instance_key = c.process_instance_key AND i.resolved_at IS NULL)
-          AND NOT EXISTS (SELECT FROM orderops.tasks t
-                          WHERE t.process_instance_key = c.process_instance_key AND t.state = 'open')
+    ), still AS (
+        SELECT open.id, open.root_key FROM open
+        WHERE NOT EXISTS (SELECT FROM orderops.instances i
+                              JOIN orderops.incidents n ON n.process_instance_key = i.key
+                          WHERE i.case_id = open.id AND i.root_key = open.root_key AND n.resolved_at IS NULL)
+          AND NOT EXISTS (SELECT FROM orderops.instances i JOIN orderops.tasks t ON t.process_instance_key = i.key
+                          WHERE i.case_id = open.id AND i.root_key = open.root_key AND t.state = 'open')
           AND NOT EXISTS (SELECT FROM orderops.customer_requests r
-                          WHERE r.case_id = c.id AND r.answered_at IS NULL AND r.closed_at IS NULL
+                          WHERE r.case_id = open.id AND r.answered_at IS NULL AND r.closed_at IS NULL
                             AND r.expires_at > now())
           AND greatest(
-                (SELECT max(greatest(received_at, published_at)) FROM orderops.inbox WHERE correlation_key = c.id),
-                (SELECT max(happened_at) FROM orderops.timeline WHERE case_id = c.id),
-                (SELECT max(greatest(intended_at, settled_at)) FROM orderops.effects WHERE case_id = c.id),
+                (SELECT max(greatest(received_at, published_at)) FROM orderops.inbox
+                 WHERE correlation_key IN (open.id, open.correlation_key)),
+                (SELECT max(happened_at) FROM orderops.timeline WHERE case_id = open.id),
+                (SELECT max(greatest(intended_at, settled_at)) FROM orderops.effects WHERE case_id = open.id),
                 'epoch') < :settled
     ), standing AS (
-        SELECT process_instance_key AS key, element_id, min(element_type) AS element_type
-        FROM orderops.records
-        WHERE process_instance_key IN (SELECT key FROM open)
-          AND element_type NOT IN ('PROCESS', 'SUB_PROCESS', 'EVENT_SUB_PROCESS', 'SEQUENCE_FLOW')
-        GROUP BY 1, 2
+        SELECT still.root_key, element_id, min(element_type) AS element_type
+        FROM still JOIN orderops.instances i ON i.case_id = still.id AND i.root_key = still.root_key
+            JOIN orderops.records r ON r.process_instance_key = i.key
+        WHERE element_type NOT IN ('PROCESS', 'SUB_PROCESS', 'EVENT_SUB_PROCESS', 'CALL_ACTIVITY', 'SEQUENCE_FLOW')
+        GROUP BY still.root_key, i.key, element_id
         HAVING count(*) FILTER (WHERE intent = 'ELEMENT_ACTIVATED')
              > count(*) FILTER (WHERE intent IN ('ELEMENT_COMPLETED', 'ELEMENT_TERMINATED'))
     )
-    SELECT 'order ' || open.id,
+    SELECT 'order ' || id,
            'stands still at '
-           || coalesce((SELECT string_agg(element_id, ', ') FROM standing s WHERE s.key = open.key), 'no element')
-    FROM open
+           || coalesce((SELECT string_agg(element_id, ', ') FROM standing s WHERE s.root_key = still.root_key),
+                       'no element')
+    FROM still
     WHERE NOT EXISTS (SELECT FROM standing s
-                      WHERE s.key = open.key AND s.element_type = 'INTERMEDIATE_CATCH_EVENT')
-    ORDER BY open.id
+                      WHERE s.root_key = still.root_key AND s.element_type = ANY(:waits))
+    ORDER BY id
     """,
 )
+"""Each of a case's instances, with those that it calls, is looked at by itself."""
 
 RULES = (INSTANCES, ONE_INSTANCE, EFFECTS, LEDGER, SETTLED, CASES)
 
@@ -206,7 +223,7 @@ async def check(database: Database, processes: Iterable[Process], grace: timedel
     async with database.sessions() as session:
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         settled = await session.scalar(text("SELECT now() - :grace"), {"grace": grace})
-        values = {**_starts(processes), "settled": settled}
+        values = {**_starts(processes), "waits": WAITS, "settled": settled}
         checks = [await _hold(session, rule, values) for rule in RULES]
     return [*checks, await _verified(database, settled)]
 

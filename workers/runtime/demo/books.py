@@ -14,6 +14,7 @@ from workers.adapters.mock_books import BehaviourRow, EventRow, PostingRow, Supp
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
 from workers.casefile.models import Case, InboxRow, Incident, TimelineEntry
+from workers.casefile.record_models import Instance
 from workers.runtime.demo.plan import Plan
 
 _PERCENTILES = 100
@@ -97,9 +98,10 @@ async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
     references = {f"orderops-{case_id}": case_id for case_id in plan.by_case}
     async with database.sessions() as session:
         cases = (await session.scalars(select(Case).where(Case.id == any_(ids)))).all()
-        keys = [case.process_instance_key for case in cases if case.process_instance_key]
-        unresolved = select(Incident).where(
-            Incident.process_instance_key.in_(keys), Incident.resolved_at.is_(None)
+        unresolved = (
+            select(Incident)
+            .join(Instance, Instance.key == Incident.process_instance_key)
+            .where(Instance.case_id == any_(ids), Incident.resolved_at.is_(None))
         )
         incidents = (await session.scalars(unresolved)).all()
         entries = select(TimelineEntry).where(
