@@ -20,6 +20,7 @@ _templates = Environment(
 
 _templates.filters.update(words.FILTERS)
 _templates.globals.update(own=assets.own, vendored=assets.vendored, money=words.money, name_of=diagrams.name_of)
+_templates.globals.update(title_of=diagrams.title)
 
 _TASK = re.compile(r"/ui/tasks/\d+(?=/)")
 

@@ -1,6 +1,6 @@
 """Cases for people: the list of them, and everything that is known of one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -21,9 +21,10 @@ from api.words import words
 from workers.casefile import lists
 from workers.casefile.lists import CasesWanted, Place, Sort
 from workers.casefile.models import Case, CustomerRequest, Effect, Incident, Task, TimelineEntry
+from workers.casefile.projection.cases import MATCHED
 from workers.casefile.record_models import Decision, Instance
 from workers.casefile.versions import version_of
-from workers.casefile.way import Way, way_of
+from workers.casefile.way import Way, instances_of, way_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -124,7 +125,7 @@ def _next(asked: Asked, last: Any) -> str:
 
 
 def _outcomes(registry: Registry) -> list[str]:
-    return sorted({outcome for process in registry.all for outcome in process.outcomes.values()})
+    return sorted({MATCHED, *(outcome for process in registry.all for outcome in process.outcomes.values())})
 
 
 @router.get("/ui/cases/{case_id}")
@@ -134,9 +135,10 @@ async def show_case(
     store: StoreOf,
     settings: SettingsOf,
     before: Annotated[int, Query(ge=1, le=MAX_KEY)] = MAX_KEY,
+    instance: Annotated[int | None, Query(ge=1, le=MAX_KEY)] = None,
 ) -> HTMLResponse:
-    """The whole story of one case."""
-    file = await store.run(lambda session: _read(session, case_id, before))
+    """The whole story of one case, and the way that one of its instances took."""
+    file = await store.run(lambda session: _read(session, case_id, before, instance))
     case = file.case
     return page.show(
         "case.html",
@@ -146,9 +148,9 @@ async def show_case(
         now=datetime.now(UTC),
         headline=_headline(file),
         timeline=story(file.timeline),
-        older=_older(file),
+        older=_older(file, instance),
         diagram_state=_drawn(file),
-        operate_url=settings.operate_address(case.process_instance_key),
+        operate_url=settings.operate_address(file.key),
         in_tasklist=settings.tasklist_address,
     )
 
@@ -158,7 +160,13 @@ class File:
     """What is read for a case page."""
 
     case: Case
+    instances: Sequence[Instance]
+    """Those that are open first, the newest first; what they called after the others."""
+    key: int | None
+    """Of the instance whose way is shown."""
     way: Way
+    place: Way
+    """Where the instance is that stands for the case."""
     timeline: list[TimelineEntry]
     """Oldest first."""
     older: bool
@@ -169,12 +177,25 @@ class File:
     questions: list[CustomerRequest]
     decisions: list[Decision]
     version: int | None
-    """Of the diagram that the instance goes by."""
+    """Of the diagram that the instance shown goes by."""
+
+    @property
+    def process(self) -> str:
+        """Whose diagram is shown."""
+        return self.process_of.get(self.key, self.case.process)
+
+    @property
+    def process_of(self) -> dict[int | None, str]:
+        """By instance key."""
+        return {each.key: each.process for each in self.instances}
 
     @property
     def pieces(self) -> dict[str, Any]:
         """For the template."""
         return {
+            "runs": _runs(self.instances, self.incidents),
+            "shown": self.key,
+            "process_of": self.process_of,
             "tasks": self.tasks,
             "finished": [task for task in self.tasks if task.state != "open"],
             "incidents": self.incidents,
@@ -183,15 +204,19 @@ class File:
             "unsettled": any(effect.state in lists.UNSETTLED for effect in self.effects),
             "questions": self.questions,
             "decisions": self.decisions,
-            "diagram_url": address(f"/ui/processes/{self.case.process}/diagram", version=self.version),
+            "diagram_url": address(f"/ui/processes/{self.process}/diagram", version=self.version),
         }
 
 
-async def _read(session: AsyncSession, case_id: str, before: int) -> File:
+async def _read(session: AsyncSession, case_id: str, before: int, wanted: int | None) -> File:
     case = await session.get(Case, case_id)
     if case is None:
         raise Problem("not-found", "There is no case of this id.")
-    instance = case.process_instance_key
+    instances = await instances_of(session, case.id, PIECES)
+    if wanted is not None and wanted not in {each.key for each in instances}:
+        raise Problem("not-found", "This case has no such instance.")
+    key = wanted or case.process_instance_key
+    place = await way_of(session, case.process_instance_key)
     entries = select(TimelineEntry).where(TimelineEntry.case_id == case.id, TimelineEntry.id < before)
     newest = (await session.scalars(entries.order_by(TimelineEntry.id.desc()).limit(ENTRIES + 1))).all()
     keys = select(Instance.key).where(Instance.case_id == case.id)
@@ -202,7 +227,10 @@ async def _read(session: AsyncSession, case_id: str, before: int) -> File:
     questions = select(CustomerRequest).where(CustomerRequest.case_id == case.id)
     return File(
         case=case,
-        way=await way_of(session, instance),
+        instances=instances,
+        key=key,
+        way=place if key == case.process_instance_key else await way_of(session, key),
+        place=place,
         timeline=sorted(newest[:ENTRIES], key=lambda entry: (entry.happened_at, entry.id)),
         older=len(newest) > ENTRIES,
         tasks=list(reversed((await session.scalars(tasks)).all())),
@@ -210,14 +238,39 @@ async def _read(session: AsyncSession, case_id: str, before: int) -> File:
         effects=list(reversed((await session.scalars(effects.limit(PIECES))).all())),
         questions=list(await session.scalars(questions.order_by(CustomerRequest.created_at).limit(PIECES))),
         decisions=list(await session.scalars(decisions.limit(PIECES))),
-        version=await version_of(session, instance),
+        version=await version_of(session, key),
     )
 
 
-def _older(file: File) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An instance as a page shows it, and those that it called."""
+
+    instance: Instance
+    state: str
+    called: list["Run"]
+
+    @property
+    def outcome(self) -> str | None:
+        """How it ended."""
+        return self.instance.outcome
+
+
+def _runs(instances: Sequence[Instance], incidents: Sequence[Incident]) -> list[Run]:
+    """In the order given; one whose caller is not among them stands by itself."""
+    stuck = {incident.process_instance_key for incident in incidents if incident.resolved_at is None}
+    runs = {each.key: Run(each, "incident" if each.key in stuck else each.state, []) for each in instances}
+    for run in runs.values():
+        if run.instance.parent_key in runs:
+            runs[run.instance.parent_key].called.append(run)
+    return [run for run in runs.values() if run.instance.parent_key not in runs]
+
+
+def _older(file: File, instance: int | None) -> str | None:
     if not file.older:
         return None
-    return address(f"/ui/cases/{file.case.id}", before=min(entry.id for entry in file.timeline))
+    first = min(entry.id for entry in file.timeline)
+    return address(f"/ui/cases/{file.case.id}", before=first, instance=instance)
 
 
 def _headline(file: File) -> str:
@@ -233,17 +286,18 @@ def _headline(file: File) -> str:
     for task in file.tasks:
         if task.state == "open":
             whom = task.assignee or f"somebody of {', '.join(task.candidate_groups) or 'us'}"
-            return f"Waits for {whom}: {name_of(case.process, task.element_id)}."
+            return f"Waits for {whom}: {name_of(task.process, task.element_id)}."
     for question in file.questions:
         if not question.answered_at and not question.closed_at and question.expires_at > now:
             return "Waits for the customer's answer."
-    places = ", ".join(name_of(case.process, element) for element in file.way.present)
+    places = ", ".join(name_of(case.process, element) for element in file.place.present)
     return f"Under way: {places}." if places else "Under way."
 
 
 def _drawn(file: File) -> Mapping[str, Any]:
     """What the diagram shows."""
-    stuck = {incident.element_id: 1 for incident in file.incidents if incident.resolved_at is None}
+    unresolved = [incident for incident in file.incidents if incident.resolved_at is None]
+    stuck = {each.element_id: 1 for each in unresolved if each.process_instance_key == file.key}
     return {"taken": file.way.taken, "present": file.way.present, "stuck": stuck, "tallied": False}
 
 

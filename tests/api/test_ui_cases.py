@@ -20,12 +20,14 @@ from tests.api.ui_data import (
     an_element,
     an_entry,
     an_incident,
+    an_instance,
     form_of,
     number,
     text,
 )
 from workers.casefile.db import Database
 from workers.casefile.models import Case, CustomerRequest, Effect
+from workers.casefile.record_models import Instance
 
 ADDRESS = ("name", "street", "street2", "city", "region", "postcode", "country")
 
@@ -220,6 +222,87 @@ class TestCase:
 
     async def test_an_unknown_case(self, lead: Browser) -> None:
         await text(lead, "/ui/cases/0000", 404)
+
+
+class TestInstances:
+    @pytest.fixture
+    async def runs(self, database: Database) -> tuple[Case, Instance, Instance, Instance]:
+        """An order that was supplied; of its parcel, which is under way, a refund was called."""
+        case = a_case(opened_at=ago(days=2))
+        old, parcel, refund = number(), number(), number()
+        case.process, case.process_instance_key = "tracking", parcel
+        supplied = an_instance(case, key=old, process="fulfillment", state="done", outcome="supplied")
+        tracked = an_instance(case, key=parcel, correlation_key=f"SO-{parcel}", started_at=ago(days=1))
+        called = an_instance(
+            case, key=refund, process="refund", parent_key=parcel, root_key=parcel, correlation_key=None,
+            started_at=ago(hours=1),
+        )  # fmt: skip
+        await add(database, case, supplied, tracked, called)
+        return case, supplied, tracked, called
+
+    async def test_all_are_listed_the_newest_open_one_first_and_called_ones_below_their_caller(
+        self, lead: Browser, runs: tuple[Case, Instance, Instance, Instance]
+    ) -> None:
+        case, supplied, tracked, called = runs
+        html = await text(lead, f"/ui/cases/{case.id}")
+        places = [html.index(f'id="instance-{each.key}"') for each in (tracked, called, supplied)]
+        assert places == sorted(places)
+        assert f'href="?instance={tracked.key}" aria-current="true"' in html
+        assert f"SO-{tracked.key}" in html
+        nested = html[html.index('aria-label="Called by') :]
+        assert nested.index(f"?instance={called.key}") < nested.index("</ul>") < nested.index(str(supplied.key))
+
+    async def test_any_can_be_chosen_and_its_diagram_is_shown(
+        self, lead: Browser, database: Database, runs: tuple[Case, Instance, Instance, Instance]
+    ) -> None:
+        case, supplied, tracked, _ = runs
+        way = an_element(case, "Task_GetOrder", "ELEMENT_ACTIVATED")
+        way.process_instance_key = supplied.key
+        await add(database, way)
+        assert "&#34;Task_GetOrder&#34;" not in await text(lead, f"/ui/cases/{case.id}")
+        html = await text(lead, f"/ui/cases/{case.id}?instance={supplied.key}")
+        assert "&#34;present&#34;: {&#34;Task_GetOrder&#34;: 1}" in html
+        assert "/ui/processes/fulfillment/diagram" in html
+        assert f'href="?instance={supplied.key}" aria-current="true"' in html
+        assert f'href="?instance={tracked.key}" aria-current' not in html
+        assert f"http://operate.example/processes/{supplied.key}" in html
+
+    async def test_one_of_another_case_cannot(self, lead: Browser, database: Database, case: Case) -> None:
+        other = a_case()
+        await add(database, other)
+        await text(lead, f"/ui/cases/{case.id}?instance={other.process_instance_key}", 404)
+        await text(lead, f"/ui/cases/{case.id}?instance=x", 422)
+
+    async def test_what_waits_in_any_is_shown(
+        self, lead: Browser, database: Database, runs: tuple[Case, Instance, Instance, Instance]
+    ) -> None:
+        case, _, _, called = runs
+        task, incident = a_task(case, process_instance_key=called.key), an_incident(case)
+        incident.process_instance_key = called.key
+        await add(database, task, incident)
+        html = await text(lead, f"/ui/cases/{case.id}")
+        assert f"/ui/tasks/{task.key}" in html
+        assert "The shop has no such order." in html
+        assert "The shop has no such order." in await text(lead, f"/ui/cases?q={case.id}")
+        assert case.id in await text(lead, f"/ui/tasks/{task.key}")
+
+    async def test_a_case_is_found_by_the_keys_of_each(
+        self, lead: Browser, runs: tuple[Case, Instance, Instance, Instance]
+    ) -> None:
+        case, supplied, tracked, called = runs
+        for query in (supplied.key, tracked.key, called.key, tracked.correlation_key):
+            assert listed(await text(lead, f"/ui/cases?q={query}")) == [case.id], query
+        assert listed(await text(lead, f"/ui/cases?q={case.id}&process=refund")) == [case.id]
+
+    async def test_one_that_went_to_its_order_leads_there(self, lead: Browser, database: Database) -> None:
+        case = a_case()
+        left = a_case(state="done", outcome="matched", process_instance_key=case.process_instance_key)
+        instance = an_instance(case, began_as=left.id, matched_at=ago(hours=1), correlation_key=left.id)
+        await add(database, case, left, instance)
+        html = await text(lead, f"/ui/cases/{left.id}")
+        assert "Ended: matched." in html
+        assert f'href="/ui/cases/{case.id}?instance={instance.key}"' in html
+        assert left.id in await text(lead, f"/ui/cases/{case.id}")
 
 
 class TestIncident:

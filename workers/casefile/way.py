@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, exists, func, select
+from sqlalchemy import case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.lists import number_of
@@ -54,6 +54,13 @@ async def way_of(session: AsyncSession, instance: int | None) -> Way:
     )
     rows = (await session.execute(events)).all()
     return Way([row.element_id for row in rows], {row.element_id: row.net for row in rows if row.net > 0})
+
+
+async def instances_of(session: AsyncSession, case_id: str, limit: int) -> Sequence[Instance]:
+    """Of a case, and those that only began as it: the open ones first, the newest first."""
+    ours = or_(Instance.case_id == case_id, Instance.began_as == case_id)
+    order = (Instance.state == "open").desc(), Instance.started_at.desc(), Instance.key.desc()
+    return (await session.scalars(select(Instance).where(ours).order_by(*order).limit(limit))).all()
 
 
 async def places(session: AsyncSession, process: str) -> dict[str, int]:
