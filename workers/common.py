@@ -187,4 +187,6 @@ class Questions:
         link = self._links.url_for(question.id, question.kind)
         values = {"order_number": order.number, "link": link, **values}
         sentence = f"Mail sent to the customer: {question.template}"
-        await self._effects.send(Mail(key, order.email, question.template, values, order.id), sentence)
+        await self._effects.send(
+            Mail(key, order.email, question.template, values, order.id, order.language), sentence
+        )

@@ -75,6 +75,23 @@ def test_no_shipping_address_is_an_empty_one() -> None:
     assert to_order(shopify_order("1001", shipping_address=None)).shipping_address == empty
 
 
+@pytest.mark.parametrize(
+    ("told", "language"),
+    [
+        ({"customer_locale": "de-CH"}, "de"),
+        ({"customer_locale": "pt_BR"}, "pt"),
+        ({"customer_locale": "EN"}, "en"),
+        ({"customer": {"locale": "fr"}}, "fr"),
+        ({"customer_locale": "german"}, ""),
+        ({"customer_locale": "../"}, ""),
+        ({"customer_locale": None}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_customers_language_is_what_the_locale_begins_with(told: dict[str, Any], language: str) -> None:
+    assert to_order(shopify_order("1", **told)).language == language
+
+
 def test_after_an_edit_the_current_figures_count() -> None:
     items = [
         {"sku": "A", "title": "A", "quantity": 3, "current_quantity": 1, "price": "5.00"},

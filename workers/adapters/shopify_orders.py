@@ -50,6 +50,7 @@ def to_order(body: Json) -> Order:
             total=to_money(_first(order, "current_total_price", "total_price"), currency),
             lines=_lines(order.get("line_items"), currency),
             shipping_address=to_address(_part(order, "shipping_address")),
+            language=_language(_first(order, "customer_locale") or _first(_part(order, "customer"), "locale")),
         )
     except ValueError as error:
         raise NeedsHuman(f"The shop's order {identity} cannot be read: {error}.") from None
@@ -142,6 +143,12 @@ def _line(item: Json, currency: str) -> OrderLine:
         quantity=int(quantity),
         unit_price=to_money(_first(item, "price") or "0", currency),
     )
+
+
+def _language(locale: str) -> str:
+    """Of a locale such as de-CH or pt_BR; empty when it is none."""
+    letters = locale.replace("_", "-").partition("-")[0].lower()
+    return letters if len(letters) == 2 and letters.isascii() and letters.isalpha() else ""
 
 
 def _currency(order: Json) -> str:

@@ -15,6 +15,8 @@ class Mail:
     """Name of the template, for instance fulfillment_ask_for_address."""
     values: Mapping[str, str]
     order_id: str
+    language: str = ""
+    """What the customer reads, as two letters of ISO 639; without one, or without its template, it is English."""
 
 
 @dataclass(frozen=True, slots=True)

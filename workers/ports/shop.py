@@ -25,6 +25,8 @@ class Order:
     total: Money
     lines: tuple[OrderLine, ...]
     shipping_address: Address
+    language: str = ""
+    """What the customer reads, as two letters of ISO 639; empty when the shop does not know."""
 
     @property
     def open(self) -> bool:
