@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner, Result
 
+from tests.adapters.command import mock_command
 from tests.fakes.samples import ADDRESS, LINES, shopify_order
 from workers.adapters.mock_events import MockEventBus
 from workers.adapters.mock_ledger import MockLedger
@@ -19,38 +17,19 @@ from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.mail import Mail
 from workers.ports.values import Money
-from workers.runtime.commands.mock import register
 from workers.runtime.errors import UserError
-from workers.runtime.settings import load_settings
 
-
-@pytest.fixture(autouse=True)
-def settings(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[None]:
-    for name, text in {"DATABASE_URL": database_url, "LINK_SECRET": "x", "RECORDS_PASSWORD": "x"}.items():
-        monkeypatch.setenv(f"ORDEROPS_{name}", text)
-    load_settings.cache_clear()
-    yield
-    load_settings.cache_clear()
-
-
-def _mock(*arguments: str) -> str:
-    """The command's output; raises the UserError that the command line would print."""
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    register(app)
-    result: Result = CliRunner().invoke(app, ["mock", *arguments], env={"COLUMNS": "200"})
-    if isinstance(result.exception, UserError):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
+pytestmark = pytest.mark.usefixtures("stack_settings")
 
 
 def test_a_behaviour_is_set_shown_and_cleared(unique: str) -> None:
-    said = _mock("set", "supplier.place_order", "out_of_stock", "--for", unique, "--for", "cj", "--times", "2")
+    said = mock_command(
+        "set", "supplier.place_order", "out_of_stock", "--for", unique, "--for", "cj", "--times", "2"
+    )
     number = said.split()[1]
-    assert f"{unique} and cj" in _mock("list")
-    assert "1 removed" in _mock("clear", number)
-    assert unique not in _mock("list")
+    assert f"{unique} and cj" in mock_command("list")
+    assert "1 removed" in mock_command("clear", number)
+    assert unique not in mock_command("list")
 
 
 @pytest.mark.parametrize(
@@ -70,28 +49,28 @@ def test_a_behaviour_is_set_shown_and_cleared(unique: str) -> None:
 )
 def test_a_wrong_call_is_one_clear_sentence_with_a_hint(arguments: list[str], words: str) -> None:
     with pytest.raises(UserError, match=words) as error:
-        _mock(*arguments)
+        mock_command(*arguments)
     assert error.value.hint
 
 
 def test_without_a_stack_it_says_how_to_start_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDEROPS_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:9/none")
     with pytest.raises(UserError, match="does not answer") as error:
-        _mock("list")
+        mock_command("list")
     assert "orderops up" in str(error.value.hint)
 
 
 def test_an_order_is_seeded_shown_cancelled_and_refunded(tmp_path: Path, unique: str) -> None:
     path = tmp_path / "order.json"
     path.write_text(json.dumps({"order": shopify_order(unique)}, indent=2))
-    assert f"Order {unique} is in the shop" in _mock("shop", "seed", str(path))
-    shown = _mock("shop", "show", unique)
+    assert f"Order {unique} is in the shop" in mock_command("shop", "seed", str(path))
+    shown = mock_command("shop", "show", unique)
     assert "49.95 EUR" in shown
     assert "paid, wanted" in shown
-    _mock("shop", "cancel", unique)
-    assert "no longer wanted" in _mock("shop", "show", unique)
-    _mock("shop", "refund", unique)
-    assert "refunded" in _mock("shop", "show", unique)
+    mock_command("shop", "cancel", unique)
+    assert "no longer wanted" in mock_command("shop", "show", unique)
+    mock_command("shop", "refund", unique)
+    assert "refunded" in mock_command("shop", "show", unique)
 
 
 async def _trade(database_url: str, order_id: str) -> None:
@@ -111,19 +90,19 @@ async def _trade(database_url: str, order_id: str) -> None:
 
 async def test_the_books_can_be_read(database_url: str, unique: str) -> None:
     await _trade(database_url, unique)
-    orders = await asyncio.to_thread(_mock, "orders", "--order", unique)
+    orders = await asyncio.to_thread(mock_command, "orders", "--order", unique)
     assert "25.00 EUR" in orders
     assert "2 x LAMP-1" in orders
-    assert "Sum of these: 25.00 EUR" in await asyncio.to_thread(_mock, "ledger", "--order", unique)
-    assert "supplier_order_placed" in await asyncio.to_thread(_mock, "events", "--order", unique)
-    mail = await asyncio.to_thread(_mock, "mail", "--order", unique, "--last")
+    assert "Sum of these: 25.00 EUR" in await asyncio.to_thread(mock_command, "ledger", "--order", unique)
+    assert "supplier_order_placed" in await asyncio.to_thread(mock_command, "events", "--order", unique)
+    mail = await asyncio.to_thread(mock_command, "mail", "--order", unique, "--last")
     assert "To:      a@example.com" in mail
     assert "#1 [b]" in mail
     assert "https://shop.example.com/c/abc" in mail
 
 
 def test_empty_books_say_so(unique: str) -> None:
-    assert "Nothing has been bought" in _mock("orders", "--order", unique)
-    assert "Nothing has been booked" in _mock("ledger", "--order", unique)
-    assert "Nothing has been announced" in _mock("events", "--order", unique)
-    assert f"No mail about order {unique}" in _mock("mail", "--order", unique)
+    assert "Nothing has been bought" in mock_command("orders", "--order", unique)
+    assert "Nothing has been booked" in mock_command("ledger", "--order", unique)
+    assert "Nothing has been announced" in mock_command("events", "--order", unique)
+    assert f"No mail about order {unique}" in mock_command("mail", "--order", unique)

@@ -1,19 +1,13 @@
-"""`orderops mock`: the mocked outside world by hand: make it fail, read its books, act as customer in the shop."""
+"""`orderops mock`: the mocked outside world by hand: make it fail, read its books, act as anybody out there."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
 from workers.adapters.mock_behaviour import MEANINGS, OPERATIONS, behave, behaviours, misbehave
 from workers.adapters.mock_books import BehaviourRow, EventRow, MailRow, PostingRow, SupplierOrderRow
@@ -24,12 +18,11 @@ from workers.adapters.olist import read_jsonl
 from workers.adapters.shopify_orders import to_order
 from workers.ports.currencies import describe
 from workers.ports.values import Money
-from workers.runtime.errors import NeedsHuman, UserError
-from workers.runtime.settings import load_settings
+from workers.runtime.errors import UserError
+from workers.runtime.mocked import clock, money, parcels
+from workers.runtime.mocked.screen import LimitOption, OrderOption, add, ask, console, new_table, when
 
-console = Console(highlight=False)
-
-HELP = """The mocked outside world: make it fail, read its books, act in the shop.
+HELP = """The mocked outside world: make it fail, read its books, act as customer, supplier, carrier and bank.
 
 Try: let supplier cj sell out before the next two orders, lose every tenth answer, look, and mend it all:
 
@@ -40,6 +33,16 @@ Try: let supplier cj sell out before the next two orders, lose every tenth answe
   orderops mock list
 
   orderops mock clear --all
+
+Or let an order be sent, see where it is, let it lie for ten days, and deliver it at last:
+
+  orderops mock ship 5100000001000 --number JD01
+
+  orderops mock scan JD01 in_transit --place Leipzig
+
+  orderops mock pass-time 10d
+
+  orderops mock deliver JD01
 """
 SET_HELP = f"""Make calls of an operation misbehave from the very next call on.
 
@@ -61,8 +64,9 @@ Examples:
 mock = typer.Typer(no_args_is_help=True, help=HELP, rich_markup_mode=None)
 shop = typer.Typer(no_args_is_help=True, help="What customers and agents do in the shop.")
 mock.add_typer(shop, name="shop")
+for part in (parcels, money, clock):
+    part.add_to(mock)
 
-OrderOption = Annotated[str | None, typer.Option("--order", help="Only this order's.")]
 OrderId = Annotated[str, typer.Argument(help="The shop's order id.", metavar="ID")]
 
 
@@ -71,29 +75,13 @@ def register(app: typer.Typer) -> None:
     app.add_typer(mock, name="mock")
 
 
-@asynccontextmanager
-async def connect() -> AsyncIterator[MockWorld]:
-    """The mocked outside world of the stack that the settings name. Raises UserError when there is none."""
-    hint = "Start a stack with `orderops up`, or set ORDEROPS_DATABASE_URL to the database of the one you mean."
-    world = MockWorld(str(load_settings().database_url), 1)
-    try:
-        await world.prepare()
-        yield world
-    except (OperationalError, InterfaceError, ProgrammingError):
-        raise UserError("The database with the mocked outside world does not answer.", hint=hint) from None
-    except NeedsHuman as error:
-        raise UserError(str(error), hint="`orderops mock shop seed FILE` puts orders into the shop.") from None
-    finally:
-        await world.close()
-
-
 @mock.command("list")
 def list_command() -> None:
     """Show how the outside world misbehaves now."""
-    rows = _ask(behaviours)
-    table = _table("Id", "Operation", "Kind", "For", "Rate", "Left", "Value")
+    rows = ask(behaviours)
+    table = new_table("Id", "Operation", "Kind", "For", "Rate", "Left", "Value")
     for row in rows:
-        _add(table, *_behaviour_cells(row))
+        add(table, *_behaviour_cells(row))
     console.print(
         table if rows else "Everything outside behaves. `orderops mock set --help` says how to change that."
     )
@@ -117,7 +105,7 @@ def set_command(
         return await misbehave(world, operation, kind, *(targets or ()), rate=rate, times=times, value=value)
 
     try:
-        number = _ask(change)
+        number = ask(change)
     except ValueError as error:
         raise UserError(str(error), hint="`orderops mock set --help` explains operations and kinds.") from None
     console.print(f"Behaviour {number} is set. Mend it with `orderops mock clear {number}`.", markup=False)
@@ -133,7 +121,7 @@ def clear_command(
     """Let the outside world behave again."""
     if (behaviour is None) is not everything:
         raise UserError("Which behaviour?", hint="Give the ID that `orderops mock list` shows, or --all.")
-    removed = _ask(lambda world: behave(world, behaviour))
+    removed = ask(lambda world: behave(world, behaviour))
     if not removed and not everything:
         raise UserError(f"There is no behaviour {behaviour}.", hint="`orderops mock list` shows those there are.")
     console.print(f"{removed} removed.")
@@ -143,15 +131,15 @@ def clear_command(
 def mail_command(
     order: OrderOption = None,
     last: Annotated[bool, typer.Option("--last", help="Only the newest.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 20,
+    limit: LimitOption = 20,
 ) -> None:
     """Read the mails that customers got, the newest last."""
     query = select(MailRow).order_by(MailRow.number.desc()).limit(1 if last else limit)
-    mails = _ask(lambda world: world.rows(query.where(MailRow.order_id == order) if order else query))
+    mails = ask(lambda world: world.rows(query.where(MailRow.order_id == order) if order else query))
     if not mails:
         console.print("No mail has been sent." if order is None else f"No mail about order {order} has been sent.")
     for mail in reversed(mails):
-        head = {"To": mail.to, "Subject": mail.subject, "Date": _time(mail.sent_at), "Order": mail.order_id}
+        head = {"To": mail.to, "Subject": mail.subject, "Date": when(mail.sent_at), "Order": mail.order_id}
         console.rule(f"M-{mail.number}  {mail.template}", align="left")
         for name, text in head.items():
             console.print(f"{name + ':':9}{text}", markup=False, soft_wrap=True)
@@ -159,53 +147,47 @@ def mail_command(
 
 
 @mock.command("orders")
-def orders_command(
-    order: OrderOption = None, limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50
-) -> None:
+def orders_command(order: OrderOption = None, limit: LimitOption = 50) -> None:
     """Show the suppliers' books: what was bought, and how often it was asked for."""
     query = select(SupplierOrderRow).order_by(SupplierOrderRow.number.desc()).limit(limit)
     mine = SupplierOrderRow.reference.contains(order or "", autoescape=True)
-    rows = _ask(lambda world: world.rows(query.where(mine)))
-    table = _table("Order", "Our reference", "Cost", "Articles", "To", "Placed", "Asked for")
+    rows = ask(lambda world: world.rows(query.where(mine)))
+    table = new_table("Order", "Our reference", "Cost", "Articles", "To", "Placed", "Asked for")
     for row in reversed(rows):
         articles = ", ".join(f"{line['quantity']} x {line['sku']}" for line in row.lines)
         place = f"{row.address['city']}, {row.address['country']}"
         cost = describe(Money(row.cost_minor, row.currency))
         asked = "once" if row.requests == 1 else f"{row.requests} times"
         number = f"{SUPPLIERS[row.supplier].prefix}-{row.number}"
-        _add(table, number, row.reference, cost, articles, place, _time(row.placed_at), asked)
+        add(table, number, row.reference, cost, articles, place, when(row.placed_at), asked)
     console.print(table if rows else "Nothing has been bought.")
 
 
 @mock.command("ledger")
-def ledger_command(
-    order: OrderOption = None, limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50
-) -> None:
+def ledger_command(order: OrderOption = None, limit: LimitOption = 50) -> None:
     """Show the ledger's postings, and their sums by currency."""
     query = select(PostingRow).order_by(PostingRow.number.desc()).limit(limit)
-    rows = _ask(lambda world: world.rows(query.where(PostingRow.order_id == order) if order else query))
-    table = _table("Number", "Account", "Amount", "Order", "Memo", "Booked")
+    rows = ask(lambda world: world.rows(query.where(PostingRow.order_id == order) if order else query))
+    table = new_table("Number", "Account", "Amount", "Order", "Memo", "Booked")
     sums: dict[str, int] = {}
     for row in reversed(rows):
         sums[row.currency] = sums.get(row.currency, 0) + row.amount_minor
         amount = describe(Money(row.amount_minor, row.currency))
-        _add(table, f"L-{row.number}", row.account, amount, row.order_id, row.memo, _time(row.booked_at))
+        add(table, f"L-{row.number}", row.account, amount, row.order_id, row.memo, when(row.booked_at))
     console.print(table if rows else "Nothing has been booked.")
     for currency, minor in sorted(sums.items()):
         console.print(f"Sum of these: {describe(Money(minor, currency))}")
 
 
 @mock.command("events")
-def events_command(
-    order: OrderOption = None, limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50
-) -> None:
+def events_command(order: OrderOption = None, limit: LimitOption = 50) -> None:
     """Show what other systems heard from us."""
     query = select(EventRow).order_by(EventRow.number.desc()).limit(limit)
     mine = EventRow.payload["shopify_order_id"].astext == order
-    rows = _ask(lambda world: world.rows(query.where(mine) if order else query))
-    table = _table("Number", "Event", "Payload", "Published")
+    rows = ask(lambda world: world.rows(query.where(mine) if order else query))
+    table = new_table("Number", "Event", "Payload", "Published")
     for row in reversed(rows):
-        _add(table, f"EV-{row.number}", row.name, orjson.dumps(row.payload).decode(), _time(row.published_at))
+        add(table, f"EV-{row.number}", row.name, orjson.dumps(row.payload).decode(), when(row.published_at))
     console.print(table if rows else "Nothing has been announced.")
 
 
@@ -219,47 +201,39 @@ def seed_command(
     async def seed(world: MockWorld) -> list[str]:
         return [await MockShop(world).seed_order(order) for order in orders]
 
-    console.print("\n".join(f"Order {number} is in the shop." for number in _ask(seed)), markup=False)
+    console.print("\n".join(f"Order {number} is in the shop." for number in ask(seed)), markup=False)
 
 
 @shop.command("cancel")
 def cancel_command(order: OrderId) -> None:
     """Cancel an order as its customer would. No webhook is sent."""
-    _ask(lambda world: MockShop(world).cancel_order(order))
+    ask(lambda world: MockShop(world).cancel_order(order))
     console.print(f"Order {order} is cancelled in the shop.", markup=False)
 
 
 @shop.command("refund")
 def refund_command(order: OrderId) -> None:
     """Give all the money back. No webhook is sent."""
-    _ask(lambda world: MockShop(world).refund_order(order))
+    ask(lambda world: MockShop(world).refund_order(order))
     console.print(f"Order {order} is refunded in the shop.", markup=False)
 
 
 @shop.command("show")
 def show_command(order: OrderId) -> None:
     """Show an order as the shop has it now, with tags and address changes."""
-    row = _ask(lambda world: MockShop(world).find_row(order))
+    row = ask(lambda world: MockShop(world).find_row(order))
     now = to_order(row.body)
     table = Table.grid(padding=(0, 2))
-    _add(table, "Order", f"{now.number} ({now.id})")
-    _add(table, "State", f"{now.financial_status}, {'wanted' if now.open else 'no longer wanted'}")
-    _add(table, "Total", describe(now.total))
+    add(table, "Order", f"{now.number} ({now.id})")
+    add(table, "State", f"{now.financial_status}, {'wanted' if now.open else 'no longer wanted'}")
+    add(table, "Total", describe(now.total))
     for line in now.lines:
-        _add(table, "Article", f"{line.quantity} x {line.title} ({line.sku}) at {describe(line.unit_price)}")
-    _add(table, "Tags", ", ".join(row.tags) or "none")
-    _add(table, "Ship to", _one_line(row.body.get("shipping_address") or {}))
+        add(table, "Article", f"{line.quantity} x {line.title} ({line.sku}) at {describe(line.unit_price)}")
+    add(table, "Tags", ", ".join(row.tags) or "none")
+    add(table, "Ship to", _one_line(row.body.get("shipping_address") or {}))
     for change in row.address_changes:
-        _add(table, "Changed", change["at"])
+        add(table, "Changed", change["at"])
     console.print(table)
-
-
-def _ask(question: Callable[[MockWorld], Awaitable[Any]]) -> Any:
-    async def ask() -> Any:
-        async with connect() as world:
-            return await question(world)
-
-    return asyncio.run(ask())
 
 
 def _orders(file: Path) -> list[dict[str, Any]]:
@@ -278,23 +252,6 @@ def _behaviour_cells(row: BehaviourRow) -> Sequence[str]:
     return str(row.id), row.operation, row.kind, about, f"{row.rate:g}", left, value
 
 
-def _table(*columns: str) -> Table:
-    """A table that breaks long ids rather than cutting them off."""
-    table = Table()
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _add(table: Table, *cells: object) -> None:
-    """A row of plain text: what comes from outside is never markup."""
-    table.add_row(*(escape(str(cell)) for cell in cells))
-
-
 def _one_line(address: dict[str, Any]) -> str:
     keys = ("name", "address1", "address2", "zip", "city", "province_code", "country_code")
     return ", ".join(str(address[key]) for key in keys if address.get(key))
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
