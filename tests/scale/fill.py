@@ -21,6 +21,8 @@ QUICK = Size(cases=5_000, entries=20)
 FULL = Size(cases=100_000, entries=50)
 FIRST_CASE = 4_000_000_000_000
 """Ids of cases come after this."""
+FIRST_PARCEL = 10**9
+"""Keys of the second instances that every other case has come after this."""
 AT_ONCE = 10_000
 """Cases made by one statement."""
 
@@ -41,6 +43,13 @@ STATEMENTS = (
     SELECT process_instance_key, process_instance_key, id, id, process, 1,
         CASE state WHEN 'done' THEN 'done' ELSE 'open' END, outcome, opened_at, closed_at
     FROM orderops.cases WHERE process_instance_key BETWEEN :first AND :last
+    """,
+    """
+    INSERT INTO orderops.instances (key, root_key, case_id, correlation_key, process, definition_key, state,
+        outcome, started_at, ended_at)
+    SELECT CAST(:parcels_after AS bigint) + key, CAST(:parcels_after AS bigint) + key, case_id, 'SO-' || key,
+        CASE key % 100 WHEN 0 THEN 'chargeback' ELSE 'tracking' END, 1, state, outcome, started_at, ended_at
+    FROM orderops.instances WHERE key BETWEEN :first AND :last AND key % 2 = 0
     """,
     """
     INSERT INTO orderops.timeline (case_id, key, kind, sentence, facts, happened_at, source, process_instance_key)
@@ -89,7 +98,8 @@ def fill(url: str, size: Size, say: Say) -> None:
             say(f"Filling: {first:,} of {size.cases:,} cases")
             last = min(first + AT_ONCE - 1, size.cases)
             for statement in STATEMENTS:
-                asked = {"first": first, "last": last, "entries": size.entries, "cases_after": FIRST_CASE}
+                asked = {"first": first, "last": last, "entries": size.entries}
+                asked |= {"cases_after": FIRST_CASE, "parcels_after": FIRST_PARCEL}
                 connection.execute(text(statement), asked)
         connection.execute(text(SEALED))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -101,7 +111,7 @@ def rows(url: str) -> dict[str, int]:
     """How many rows there are, by table."""
     engine = create_engine(url)
     with engine.connect() as connection:
-        names = ("cases", "timeline", "tasks", "incidents", "records")
+        names = ("cases", "instances", "timeline", "tasks", "incidents", "records")
         counted = {name: connection.scalar(text(f"SELECT count(*) FROM orderops.{name}")) or 0 for name in names}
     engine.dispose()
     return counted

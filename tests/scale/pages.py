@@ -9,7 +9,7 @@ import httpx
 
 from tests.bench.ground import Ground
 from tests.bench.usage import percentile
-from tests.scale.fill import FIRST_CASE, Size
+from tests.scale.fill import FIRST_CASE, FIRST_PARCEL, Size
 from workers.runtime.errors import UserError
 
 Address = Callable[[random.Random, Size], str]
@@ -20,6 +20,11 @@ PAGES: dict[str, Address] = {
     "cases_open": lambda _chance, _size: "/ui/cases?state=open",
     "search_id": lambda chance, size: f"/ui/cases?q={_case(chance, size)}",
     "search_number": lambda chance, size: f"/ui/cases?q=%23{chance.randrange(1, size.cases)}",
+    "search_instance": lambda chance, size: (
+        f"/ui/cases?q={FIRST_PARCEL + 2 * chance.randrange(1, size.cases // 2)}"
+    ),
+    "cases_of_process": lambda _chance, _size: "/ui/cases?process=fulfillment",
+    "cases_of_rare_process": lambda _chance, _size: "/ui/cases?process=chargeback&state=incident",
     "case": lambda chance, size: f"/ui/cases/{_case(chance, size)}",
     "tasks": lambda _chance, _size: "/ui/tasks?whose=all",
     "task": lambda chance, size: f"/ui/tasks/{5 * chance.randrange(1, size.cases // 5)}",
