@@ -12,6 +12,7 @@ from tests.api.ui_data import (
     an_element,
     an_entry,
     an_incident,
+    an_instance,
     number,
 )
 from workers.casefile.db import Database
@@ -100,14 +101,26 @@ async def waiting(database: Database, assignee: str | None = None, hostile: bool
 async def stuck(
     database: Database, message: str = "The supplier's answer cannot be read: no field “cost”."
 ) -> Case:
-    """A case that stands still, with an effect nobody knows the outcome of."""
+    """A case that stands still, with an effect nobody knows the outcome of, and instances of other processes."""
     case = a_case(order_number="#1038", state="incident", opened_at=ago(days=5), total_minor=1_249_900)
     effect = Effect(
         key=f"supplier_order:{case.id}", kind="supplier_order", case_id=case.id, state="unknown", request={},
         attempts=3, intended_at=ago(hours=4),
     )  # fmt: skip
     incident = an_incident(case, element_id="Task_PlaceSupplierOrder", message=message, created_at=ago(hours=4))
-    await add(database, case, effect, incident, *_way(case, "Task_PlaceSupplierOrder"))
+    parcel, refund = number(), number()
+    instances = [
+        an_instance(case),
+        an_instance(
+            case, key=parcel, process="tracking", correlation_key=f"SO-{parcel}", state="done", outcome="lost",
+            ended_at=ago(hours=5),
+        ),
+        an_instance(
+            case, key=refund, process="refund", parent_key=parcel, root_key=parcel, correlation_key=None,
+            state="done", outcome="refunded", ended_at=ago(hours=6),
+        ),
+    ]  # fmt: skip
+    await add(database, case, *instances, effect, incident, *_way(case, "Task_PlaceSupplierOrder"))
     return case
 
 

@@ -11,8 +11,9 @@ from tests.casefile.one_order import Sent, at
 from tests.casefile.own_database import empty, own_database, projected, run
 from tests.casefile.several import ORDER, OUTCOMES, Run, Told, a_long_story, shuffled
 from tests.casefile.test_rebuild import wrong
+from workers.casefile import erasure
 from workers.casefile.db import Database
-from workers.casefile.models import Case, TimelineEntry
+from workers.casefile.models import Case, InboxRow, TimelineEntry
 from workers.casefile.projection.projector import PROJECTED
 from workers.casefile.rebuild import Corrected, Rebuild
 from workers.casefile.record_models import Instance, Record
@@ -172,6 +173,31 @@ class TestMatched:
         fulfillment.job(shopify_order_id="200")
         await take_in(database, told.records)
         assert (await instance(database, 11)).case_id == ORDER
+
+    async def test_what_was_told_before_is_exported_and_erased_with_the_order(
+        self, database: Database, told: Told, chargeback: Run
+    ) -> None:
+        chargeback.job(shopify_order_id=ORDER)
+        chargeback.ends("Event_Won")
+        await take_in(database, told.records)
+        async with database.transaction() as session:
+            session.add(
+                InboxRow(
+                    source="payments", process="chargeback", message_name="m", correlation_key="dp-1",
+                    time_to_live_ms=1, variables={"reason": "never arrived"}, dedupe_key="dp-1", body_sha256=b"",
+                    trace_id="", published_at=at(1),
+                )
+            )  # fmt: skip
+        exported = await erasure.export(database, ORDER)
+        assert exported
+        assert len(exported["timeline"]) == 5
+        assert await erasure.erase(database, ORDER, "kim") == 5
+        assert await sentences(database, "dp-1") == [
+            *["Erased on request."] * 3,
+            "Personal data erased on request",
+        ]
+        async with database.sessions() as session:
+            assert list(await session.scalars(select(InboxRow.variables))) == [{}]
 
 
 class TestTogether:

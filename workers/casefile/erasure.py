@@ -26,9 +26,10 @@ async def export(database: Database, case_id: str) -> dict[str, Any] | None:
         case = await session.get(Case, case_id)
         if case is None:
             return None
-        entries = select(TimelineEntry).where(TimelineEntry.case_id == case_id).order_by(TimelineEntry.id)
+        ids = await _ids(session, case_id)
+        entries = select(TimelineEntry).where(TimelineEntry.case_id.in_(ids)).order_by(TimelineEntry.id)
         requests = select(CustomerRequest).where(CustomerRequest.case_id == case_id)
-        seals = select(AuditEntry).where(AuditEntry.case_id == case_id).order_by(AuditEntry.seq)
+        seals = select(AuditEntry).where(AuditEntry.case_id.in_(ids)).order_by(AuditEntry.case_id, AuditEntry.seq)
         return {
             "case": _columns(case),
             "timeline": [_columns(row) for row in await session.scalars(entries)],
@@ -54,7 +55,37 @@ async def _erase(session: AsyncSession, case_id: str, actor: str) -> int | None:
     if (case := await session.scalar(finished)) is None:
         return None
     case.shop_order = None
-    entries = await _erase_timeline(session, case_id)
+    erased = sum([await _erase_timeline(session, each, actor) for each in await _ids(session, case_id)])
+    messages = _messages(case_id).with_only_columns(InboxRow.id)
+    await session.execute(update(InboxRow).where(InboxRow.id.in_(messages)).values(variables={}))
+    await session.execute(update(CustomerRequest).where(CustomerRequest.case_id == case_id).values(facts={}))
+    await session.execute(
+        update(Record)
+        .where(
+            Record.process_instance_key.in_(select(Instance.key).where(Instance.case_id == case_id)),
+            Record.facts.has_key("variables"),
+        )
+        .values(facts=Record.facts.op("-", return_type=JSONB())(literal("variables")))
+    )
+    return erased
+
+
+async def _ids(session: AsyncSession, case_id: str) -> list[str]:
+    """Its own, and those that instances of it began as before their order was known."""
+    began_as = select(Instance.began_as).where(Instance.case_id == case_id, Instance.began_as != case_id)
+    return [case_id, *sorted({each for each in await session.scalars(began_as) if each})]
+
+
+async def _erase_timeline(session: AsyncSession, case_id: str, actor: str) -> int:
+    """How much was erased: the database blanks what is personal as soon as `erased_at` is set."""
+    erased = (
+        update(TimelineEntry)
+        .where(TimelineEntry.case_id == case_id, TimelineEntry.erased_at.is_(None), TimelineEntry.kind != ERASED)
+        .values(erased_at=func.now())
+        .returning(TimelineEntry.id)
+        .execution_options(synchronize_session=False)
+    )
+    entries = (await session.scalars(erased)).all()
     if entries:
         session.add(
             TimelineEntry(
@@ -67,36 +98,15 @@ async def _erase(session: AsyncSession, case_id: str, actor: str) -> int | None:
                 actor=actor,
             )
         )
-    messages = _messages(case_id).with_only_columns(InboxRow.id)
-    await session.execute(update(InboxRow).where(InboxRow.id.in_(messages)).values(variables={}))
-    await session.execute(update(CustomerRequest).where(CustomerRequest.case_id == case_id).values(facts={}))
-    await session.execute(
-        update(Record)
-        .where(
-            Record.process_instance_key.in_(select(Instance.key).where(Instance.case_id == case_id)),
-            Record.facts.has_key("variables"),
-        )
-        .values(facts=Record.facts.op("-", return_type=JSONB())(literal("variables")))
-    )
     return len(entries)
 
 
-async def _erase_timeline(session: AsyncSession, case_id: str) -> list[int]:
-    """The ids of what was erased: the database blanks what is personal as soon as `erased_at` is set."""
-    erased = (
-        update(TimelineEntry)
-        .where(TimelineEntry.case_id == case_id, TimelineEntry.erased_at.is_(None), TimelineEntry.kind != ERASED)
-        .values(erased_at=func.now())
-        .returning(TimelineEntry.id)
-        .execution_options(synchronize_session=False)
-    )
-    return list(await session.scalars(erased))
-
-
 def _messages(case_id: str) -> Any:
-    """What arrived about a case and was passed on: under its own key, or those of its customer's questions."""
+    """What arrived about a case and was passed on: under its own key, or its instances', or its questions'."""
     questions = select(CustomerRequest.id).where(CustomerRequest.case_id == case_id)
-    ours = or_(InboxRow.correlation_key == case_id, InboxRow.correlation_key.in_(questions))
+    instances = select(Instance.correlation_key).where(Instance.case_id == case_id)
+    key = InboxRow.correlation_key
+    ours = or_(key == case_id, key.in_(questions), key.in_(instances))
     return select(InboxRow).where(ours, InboxRow.published_at.is_not(None))
 
 
