@@ -10,11 +10,13 @@ from sqlalchemy import select
 from tests.fakes.samples import ADDRESS, LINES, shopify_order
 from workers.adapters.mock_behaviour import MEANINGS, OPERATIONS, Kind, behave, behaviours, misbehave
 from workers.adapters.mock_books import PostingRow, SupplierOrderRow
+from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_ledger import MockLedger
 from workers.adapters.mock_mail import MockMailer
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import MockSuppliers
 from workers.adapters.mock_world import MockWorld
+from workers.ports.carriers import ParcelState
 from workers.ports.ledger import Posting
 from workers.ports.mail import Mail
 from workers.ports.supplier import OutOfStockError
@@ -129,6 +131,58 @@ async def test_an_order_can_be_unknown_and_an_address_refused(world: MockWorld, 
     values = {"order_number": "#1", "link": "https://shop.example.com"}
     with pytest.raises(NeedsHuman):
         await MockMailer(world).send(Mail(unique, "a@example.com", "fulfillment_remind_customer", values, unique))
+
+
+async def test_a_supplier_can_refuse_to_cancel_and_not_know_an_order(
+    world: MockWorld, suppliers: MockSuppliers, unique: str
+) -> None:
+    await suppliers.place_order("cj", f"orderops-{unique}", LINES, ADDRESS, COST)
+    await misbehave(world, "supplier.cancel_order", Kind.REFUSED, unique, times=1)
+    assert not await suppliers.cancel_order("cj", f"orderops-{unique}")
+    await misbehave(world, "supplier.get_shipment", Kind.NOT_FOUND, unique, times=1)
+    with pytest.raises(NeedsHuman, match=unique):
+        await suppliers.get_shipment("cj", f"orderops-{unique}")
+    assert not (await suppliers.get_shipment("cj", f"orderops-{unique}")).cancelled
+
+
+async def test_a_lost_answer_leaves_a_cancellation_and_a_recall_done(
+    world: MockWorld, suppliers: MockSuppliers, unique: str
+) -> None:
+    carriers = MockCarriers(world)
+    await suppliers.place_order("cj", f"orderops-{unique}", LINES, ADDRESS, COST)
+    await misbehave(world, "supplier.cancel_order", Kind.ANSWER_LOST, unique, times=1)
+    await misbehave(world, "carriers.recall", Kind.ERROR_AFTER, unique, times=1)
+    with pytest.raises(OutcomeUnknown):
+        await suppliers.cancel_order("cj", f"orderops-{unique}")
+    with pytest.raises(OutcomeUnknown):
+        await carriers.recall("dhl", unique)
+    assert (await suppliers.get_shipment("cj", f"orderops-{unique}")).cancelled
+    assert (await carriers.track("dhl", unique)).recalled
+
+
+async def test_a_carrier_can_lose_sight_of_a_parcel_and_refuse_to_bring_it_back(
+    world: MockWorld, unique: str
+) -> None:
+    carriers = MockCarriers(world)
+    await carriers.scan("dhl", unique, ParcelState.IN_TRANSIT)
+    await misbehave(world, "carriers.track", Kind.NOT_FOUND, unique, times=1)
+    await misbehave(world, "carriers.recall", Kind.REFUSED, unique, "dhl")
+    assert (await carriers.track("dhl", unique)).scans == ()
+    assert not await carriers.recall("dhl", unique)
+    parcel = await carriers.track("dhl", unique)
+    assert (len(parcel.scans), parcel.recalled) == (1, False)
+
+
+async def test_a_shop_that_forgets_shows_a_parcel_twice(world: MockWorld, unique: str) -> None:
+    shop = MockShop(world)
+    await shop.seed_order(shopify_order(unique))
+    await misbehave(world, "shop.create_fulfillment", Kind.KEY_FORGOTTEN, unique)
+    await misbehave(world, "shop.create_fulfillment", Kind.ANSWER_LOST, unique, times=1)
+    with pytest.raises(OutcomeUnknown):
+        await shop.create_fulfillment(unique, "dhl", "JD01")
+    found = await shop.find_fulfillment(unique, "JD01")
+    assert found is not None
+    assert await shop.create_fulfillment(unique, "dhl", "JD01") != found
 
 
 async def test_so_many_times_holds_for_calls_at_once(world: MockWorld, unique: str) -> None:

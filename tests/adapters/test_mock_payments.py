@@ -1,14 +1,16 @@
 """What the mocked payment providers do beyond the contract."""
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from tests.fakes.samples import shopify_order
 from workers.adapters.mock_behaviour import Kind, misbehave
-from workers.adapters.mock_books import DisputeRow, RefundRow
+from workers.adapters.mock_books import DisputeRow, PaymentKeyRow, RefundRow
 from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld
@@ -120,6 +122,36 @@ async def test_the_shop_shows_what_was_given_back(world: MockWorld, bank: MockPa
     assert await shown() == ("partially_refunded", True)
     await bank.fail_refund(part.id, "declined")
     assert await shown() == ("paid", True)
+
+
+async def test_whatever_happens_at_once_the_books_agree(world: MockWorld, bank: MockPayments, unique: str) -> None:
+    """Refunds under few references, some with a key that is forgotten, some that come back: 120 at once."""
+    await misbehave(world, "payments.refund", Kind.KEY_FORGOTTEN, unique, rate=0.1)
+
+    async def one(number: int) -> None:
+        reference = f"{unique}-{number % 40}"
+        with suppress(RefundRefusedError):
+            made = await bank.refund(f"ch_{unique}", reference, Money(300, "EUR"), "damaged")
+            if number % 3 == 0:
+                await bank.fail_refund(made.id, "declined")
+
+    await asyncio.gather(*map(one, range(120)))
+    given = sum(row.amount_minor for row in await _books(world, unique) if row.state != RefundState.FAILED)
+    charge = await bank.charge_of(unique)
+    assert 0 < charge.refunded.minor == given <= charge.captured.minor
+    assert (await MockShop(world).get_order(unique)).financial_status == "partially_refunded"
+
+
+async def test_what_a_refused_key_stands_for_is_asked_for_again(
+    world: MockWorld, bank: MockPayments, unique: str
+) -> None:
+    """A provider killed after it refused leaves a key that stands for nothing."""
+    await world.row(
+        insert(PaymentKeyRow)
+        .values(charge_id=f"ch_{unique}", key=unique, refund_id="re_none", until=await world.now() + timedelta(1))
+        .returning(PaymentKeyRow)
+    )
+    assert (await bank.refund(f"ch_{unique}", unique, SOME, "lost")).state is RefundState.SUCCEEDED
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ INSERT INTO mock.supplier_orders (supplier, reference, cost_minor, currency, lin
 VALUES ('cj', 'orderops-1', 700, 'EUR', '[]', '{}');
 INSERT INTO mock.ledger_postings (key, account, amount_minor, currency, order_id, memo)
 VALUES ('cogs:1', 'COGS', 700, 'EUR', '1', '');
+INSERT INTO mock.charges (id, provider, order_id, captured_minor, refunded_minor, currency)
+VALUES ('ch_1', 'stripe', '1', 1000, 400, 'EUR');
+INSERT INTO mock.refunds (id, charge_id, order_id, reference, amount_minor, currency, reason, state)
+VALUES ('re_1', 'ch_1', '1', '1-lost', 400, 'EUR', 'lost', 'succeeded');
+INSERT INTO mock.shop_fulfillments (key, order_id, carrier, tracking_number) VALUES ('1/JD1', '1', 'dhl', 'JD1');
 INSERT INTO mock.events (key, name, payload) VALUES ('placed:1', 'placed', '{"cost": 700}');
 """
 OPEN = "UPDATE orderops.cases SET state = 'open';\nUPDATE orderops.instances SET state = 'open'"
@@ -92,7 +97,7 @@ async def instance(url: str) -> AsyncIterator[Instance]:
     database = Database(url, 2)
     instance = Instance(database)
     tables = "inbox, cases, instances, records, effects, incidents, tasks, customer_requests, timeline"
-    books = "supplier_orders, ledger_postings, events, mails"
+    books = "supplier_orders, ledger_postings, events, mails, charges, refunds, shop_fulfillments"
     every = [f"orderops.{name}" for name in f"{tables}, audit, audit_heads".split(", ")]
     every += [f"mock.{name}" for name in books.split(", ")]
     past_triggers = "SET LOCAL session_replication_role = replica"
@@ -106,7 +111,7 @@ async def instance(url: str) -> AsyncIterator[Instance]:
 async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
     checks = await check(instance.database, [PROCESS], timedelta())
     assert [one.violations for one in checks] == [[]] * len(checks)
-    assert [one.checked for one in checks] == [1, 1, 3, 1, 3, 1, 0]
+    assert [one.checked for one in checks] == [1, 1, 3, 1, 1, 1, 3, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +139,28 @@ async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
             "FROM orderops.records WHERE position = 1",
             "I1",
             "instance 12: nothing that was accepted started it: 1 has another one",
+        ),
+        (
+            "UPDATE mock.charges SET refunded_minor = 800;\nINSERT INTO mock.refunds SELECT 're_2', number + 1, "
+            "charge_id, order_id, reference, amount_minor, currency, reason, state FROM mock.refunds",
+            "I2",
+            "refund 1-lost: is in the books 2 times",
+        ),
+        (
+            "UPDATE mock.charges SET refunded_minor = 1001;\nUPDATE mock.refunds SET amount_minor = 1001",
+            "I2",
+            "charge ch_1: captured 1000, refunded 1001, its refunds are 1001 EUR (minor units)",
+        ),
+        (
+            "UPDATE mock.refunds SET amount_minor = 401",
+            "I2",
+            "charge ch_1: captured 1000, refunded 400, its refunds are 401 EUR (minor units)",
+        ),
+        (
+            "INSERT INTO mock.shop_fulfillments (key, order_id, carrier, tracking_number) "
+            "VALUES ('1/JD1#2', '1', 'dhl', 'JD1')",
+            "I2",
+            "order 1: its parcel JD1 is in the shop 2 times",
         ),
         (
             "DELETE FROM mock.events",

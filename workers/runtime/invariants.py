@@ -168,6 +168,35 @@ SETTLED = Rule(
     """,
 )
 
+MONEY = Rule(
+    "I2",
+    "nothing is refunded twice, and of no charge more than was captured",
+    "SELECT count(*) FROM mock.refunds",
+    """
+    SELECT 'refund ' || reference, 'is in the books ' || count(*) || ' times'
+    FROM mock.refunds GROUP BY charge_id, reference HAVING count(*) > 1
+    UNION ALL
+    SELECT 'charge ' || c.id,
+           'captured ' || captured_minor || ', refunded ' || refunded_minor || ', its refunds are '
+           || coalesce(sum(r.amount_minor), 0) || ' ' || c.currency || ' (minor units)'
+    FROM mock.charges c LEFT JOIN mock.refunds r ON r.charge_id = c.id AND r.state <> 'failed'
+    GROUP BY c.id
+    HAVING refunded_minor > captured_minor
+        OR sum(r.amount_minor) > refunded_minor
+    ORDER BY 1
+    """,
+)
+
+PARCELS = Rule(
+    "I2",
+    "no parcel is in the shop twice",
+    "SELECT count(*) FROM mock.shop_fulfillments",
+    """
+    SELECT 'order ' || order_id, 'its parcel ' || tracking_number || ' is in the shop ' || count(*) || ' times'
+    FROM mock.shop_fulfillments GROUP BY order_id, tracking_number HAVING count(*) > 1 ORDER BY 1, 2
+    """,
+)
+
 CASES = Rule(
     "I3",
     "each case is done, waits for somebody or something named, or is an incident",
@@ -215,7 +244,7 @@ CASES = Rule(
 )
 """Each of a case's instances, with those that it calls, is looked at by itself."""
 
-RULES = (INSTANCES, ONE_INSTANCE, EFFECTS, LEDGER, SETTLED, CASES)
+RULES = (INSTANCES, ONE_INSTANCE, EFFECTS, LEDGER, MONEY, PARCELS, SETTLED, CASES)
 
 
 async def check(database: Database, processes: Iterable[Process], grace: timedelta) -> list[Check]:

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,7 @@ from workers.runtime.demo.people import People
 from workers.runtime.demo.plan import Json, Plan, Rates, Trouble, by_rates, one_of_each
 from workers.runtime.demo.world import set_up
 from workers.runtime.errors import UserError
+from workers.runtime.mocked.clock import travel
 from workers.runtime.native.config import StackConfig
 from workers.runtime.native.keeper import start_keeper
 from workers.runtime.native.stack import running_stack
@@ -36,7 +38,7 @@ from workers.runtime.resources import samples_dir
 console = Console(highlight=False)
 STALLED_SECONDS = 90
 """Without any progress for so long, what is open counts as left open."""
-_DAY_MS = 86_400_000
+_A_DAY = timedelta(days=1, minutes=1)
 _MARKER = "demo"
 """File in the folder of an instance that a demo made, and may delete."""
 
@@ -152,7 +154,8 @@ async def _run(plan: Plan, environment: dict[str, str], rate: float, began: date
         await set_up(world, plan)
         feed = Feed(http, environment["ORDEROPS_SHOPIFY_SECRETS"].split(",")[0], rate)
         people = People(http, world, environment["ORDEROPS_API_TOKENS"].split(",")[0], plan.by_case, feed)
-        watching = _watch(plan, database, feed, people, environment["ORDEROPS_ZEEBE_MANAGEMENT"])
+        a_day_passes = partial(travel, world, environment["ORDEROPS_ZEEBE_MANAGEMENT"], _A_DAY)
+        watching = _watch(plan, database, feed, people, a_day_passes)
         await alongside(watching, feed.run(plan), people.run())
         judged = verdict.judge(plan, await books.read(database, world, plan), feed, people.answered, began)
     await database.close()
@@ -189,7 +192,9 @@ async def _or_say(what: str, work: Coroutine[None, None, None]) -> None:
         ) from error
 
 
-async def _watch(plan: Plan, database: Database, feed: Feed, people: People, management: str) -> None:
+async def _watch(
+    plan: Plan, database: Database, feed: Feed, people: People, a_day_passes: Callable[[], Awaitable[bool]]
+) -> None:
     """Show how far the orders are until all are closed, or nothing has moved for long."""
     last, moved_at = None, time.monotonic()
     with Live(console=console, refresh_per_second=4, transient=True) as live:
@@ -201,7 +206,9 @@ async def _watch(plan: Plan, database: Database, feed: Feed, people: People, man
             if now != last:
                 last, moved_at = now, time.monotonic()
             if now.closed == len(plan.orders) - len(_waiting(plan, people)) and feed.orders == len(plan.orders):
-                await _let_a_day_pass(management)
+                console.print("Everything else is done; a day passes for the customers who wait.")
+                if not await a_day_passes():
+                    raise UserError("The engine's clock does not move.", hint="Start the demo again.")
                 people.waited.update(_waiting(plan, people))
             await asyncio.sleep(0.5)
 
@@ -215,13 +222,6 @@ def _waiting(plan: Plan, people: People) -> set[str]:
         and "chose wait" in people.answered.get(one.case_id, ())
         and one.case_id not in people.waited
     }
-
-
-async def _let_a_day_pass(management: str) -> None:
-    console.print("Everything else is done; a day passes for the customers who wait.")
-    async with httpx.AsyncClient() as client:
-        answer = await client.post(f"{management}/actuator/clock/add", json={"offsetMilli": _DAY_MS + 60_000})
-    answer.raise_for_status()
 
 
 def _progress_table(plan: Plan, feed: Feed, people: People, now: books.Progress) -> Table:
