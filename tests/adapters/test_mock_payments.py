@@ -124,6 +124,27 @@ async def test_the_shop_shows_what_was_given_back(world: MockWorld, bank: MockPa
     assert await shown() == ("paid", True)
 
 
+async def test_what_the_shop_gives_back_is_given_back_by_the_payment_provider(
+    world: MockWorld, bank: MockPayments, unique: str
+) -> None:
+    await bank.refund(f"ch_{unique}", unique, SOME, "damaged")
+    for _ in range(2):
+        await MockShop(world).refund_order(unique)
+    assert (await bank.charge_of(unique)).refunded == ALL
+    assert [row.amount_minor for row in await _books(world, unique)] == [2_000, 2_995]
+    with pytest.raises(RefundRefusedError, match="amount_too_large"):
+        await bank.refund(f"ch_{unique}", f"{unique}-2", Money(1, "EUR"), "damaged")
+
+
+async def test_the_shop_gives_nothing_back_of_what_is_disputed(
+    world: MockWorld, bank: MockPayments, unique: str
+) -> None:
+    await bank.open_dispute(f"ch_{unique}", "fraudulent")
+    with pytest.raises(NeedsHuman, match="charge_disputed"):
+        await MockShop(world).refund_order(unique)
+    assert (await MockShop(world).get_order(unique)).financial_status == "paid"
+
+
 async def test_whatever_happens_at_once_the_books_agree(world: MockWorld, bank: MockPayments, unique: str) -> None:
     """Refunds under few references, some with a key that is forgotten, some that come back: 120 at once."""
     await misbehave(world, "payments.refund", Kind.KEY_FORGOTTEN, unique, rate=0.1)

@@ -23,12 +23,16 @@ from sqlalchemy import select
 
 from api.main import create_app, create_bridge
 from workers.adapters.mock_behaviour import misbehave
-from workers.adapters.mock_books import EventRow, MailRow, PostingRow, SupplierOrderRow
+from workers.adapters.mock_books import EventRow, MailRow, PostingRow, RefundRow, SupplierOrderRow
+from workers.adapters.mock_carriers import MockCarriers
+from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_shop import MockShop
+from workers.adapters.mock_supplier import MockSuppliers
 from workers.adapters.mock_world import MockWorld
 from workers.casefile import migrate
 from workers.casefile.models import Case, Incident, Task
 from workers.casefile.record_models import Instance, Record
+from workers.ports.carriers import ParcelState, Scan
 from workers.runtime import bootstrap
 from workers.runtime.bootstrap import Assembled
 from workers.runtime.deploy import deploy
@@ -222,6 +226,26 @@ class Floor:
         return await self.world.rows(
             select(SupplierOrderRow).where(SupplierOrderRow.reference == f"orderops-{case_id}")
         )
+
+    async def ship(self, case_id: str, number: str, *, carrier: str = "dhl", complete: bool = True) -> None:
+        """Let the supplier hand a parcel of this order over to a carrier; nobody is told."""
+        [order] = await self.bought(case_id)
+        suppliers = MockSuppliers(self.world)
+        await suppliers.ship(order.supplier, order.reference, number, carrier, complete=complete)
+
+    async def scan(self, number: str, state: ParcelState, *, carrier: str = "dhl", **seen: Any) -> Scan:
+        """Let a carrier see a parcel, now by the outside world's clock; nobody is told."""
+        return await MockCarriers(self.world).scan(carrier, number, state, **seen)
+
+    @property
+    def bank(self) -> MockPayments:
+        """The payment provider, and what banks do."""
+        return MockPayments(self.world)
+
+    async def refunded(self, case_id: str) -> Sequence[RefundRow]:
+        """The payment provider's own books of what was given back for this order."""
+        query = select(RefundRow).where(RefundRow.order_id == case_id)
+        return await self.world.rows(query.order_by(RefundRow.number))
 
     async def booked(self, case_id: str) -> Sequence[PostingRow]:
         """The ledger's postings for this order."""

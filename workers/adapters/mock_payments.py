@@ -63,16 +63,7 @@ class MockPayments:
             if amount.currency != charge.currency or amount.minor < 1:
                 raise RefundRefusedError("amount_invalid")
             forgotten = await misbehaviour.strikes(Kind.KEY_FORGOTTEN) is not None
-            state = await _fate(misbehaviour)
-            wanted = {
-                "of_charge": charge_id,
-                "ours": reference,
-                "minor": amount.minor,
-                "new_currency": amount.currency,
-                "why": reason,
-                "new_state": state.value,
-                "new_failure": "declined" if state is RefundState.FAILED else None,
-            }
+            wanted = _wanted(charge_id, reference, amount, reason, await _fate(misbehaviour))
             return await self._refund(wanted, forgotten=forgotten)
 
         row = await perform(self._world, _call("refund", charge_id, reference), execute)
@@ -145,6 +136,21 @@ class MockPayments:
         """The bank decides; a closed dispute stays as it is."""
         await self._world.row(CLOSE, {"known_id": dispute_id, "won": won})
         return _to_dispute(await self._existing_dispute(dispute_id))
+
+    async def refund_rest(self, charge_id: str, reference: str) -> None:
+        """The shop itself gives back what is left of a charge, if there is one; once per reference.
+
+        Raises NeedsHuman when the provider refuses.
+        """
+        charge = await self._world.row(select(ChargeRow).where(ChargeRow.id == charge_id))
+        if charge is None or charge.refunded_minor >= charge.captured_minor:
+            return
+        rest = Money(charge.captured_minor - charge.refunded_minor, charge.currency)
+        wanted = _wanted(charge_id, reference, rest, "requested_by_customer", RefundState.SUCCEEDED)
+        try:
+            await self._refund(wanted, forgotten=False)
+        except RefundRefusedError as refused:
+            raise NeedsHuman(f"The payment provider does not refund {charge_id}: {refused}.") from None
 
     async def settle_refund(self, refund_id: str) -> Refund:
         """A pending refund reaches the customer; any other stays as it is."""
@@ -225,6 +231,19 @@ class MockPayments:
         if row is None:
             raise _no_dispute(dispute_id)
         return row
+
+
+def _wanted(charge_id: str, reference: str, amount: Money, reason: str, state: RefundState) -> Mapping[str, Any]:
+    """A refund to make, as REFUND takes it."""
+    return {
+        "of_charge": charge_id,
+        "ours": reference,
+        "minor": amount.minor,
+        "new_currency": amount.currency,
+        "why": reason,
+        "new_state": state.value,
+        "new_failure": "declined" if state is RefundState.FAILED else None,
+    }
 
 
 async def _fate(misbehaviour: Misbehaviour) -> RefundState:

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
 from workers.adapters.mock_books import NOW, ChargeRow, FulfillmentRow, ShopOrderRow
+from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_world import MockWorld
 from workers.adapters.shopify_orders import Json, order_id, to_order, to_payment, to_shipping_address, unwrap
 from workers.ports.shop import Fulfillment, Order
@@ -103,9 +104,10 @@ class MockShop:
             raise _unknown(order_id)
 
     async def refund_order(self, order_id: str) -> None:
-        """An agent refunds the whole order."""
-        if await self._set(order_id, financial_status="refunded") is None:
-            raise _unknown(order_id)
+        """An agent refunds the whole order in the shop, which has the payment provider give back what is left."""
+        await self.find_row(order_id)
+        await MockPayments(self._world).refund_rest(f"ch_{order_id}", f"shop-{order_id}")
+        await self._set(order_id, financial_status="refunded")
 
     async def find_row(self, order_id: str) -> ShopOrderRow:
         """All that the shop knows of an order, for people and tests. Raises NeedsHuman when there is none."""
