@@ -17,6 +17,7 @@ from api.people import Actor
 from api.rights import ROUTES, Right
 from api.store import Store
 from workers.casefile import people
+from workers.ports.payments import Payments
 from workers.runtime.bootstrap import Assembled
 from workers.runtime.engine import Engine
 from workers.runtime.jobs import Message, Process
@@ -53,6 +54,11 @@ async def store(request: Request) -> Store:
 async def links(request: Request) -> Links:
     """Reads the tokens in customers' links."""
     return request.app.state.assembled.links  # type: ignore[no-any-return]
+
+
+async def payments(request: Request) -> Payments:
+    """The payment providers."""
+    return request.app.state.assembled.payments  # type: ignore[no-any-return]
 
 
 async def trace_id(request: Request) -> str:
@@ -102,6 +108,7 @@ SettingsOf = Annotated[Settings, Depends(settings)]
 EngineOf = Annotated[Engine, Depends(engine)]
 RegistryOf = Annotated[Registry, Depends(processes)]
 StoreOf = Annotated[Store, Depends(store)]
+PaymentsOf = Annotated[Payments, Depends(payments)]
 LinksOf = Annotated[Links, Depends(links)]
 TraceId = Annotated[str, Depends(trace_id)]
 

@@ -8,7 +8,7 @@ from fastapi import Depends
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api import forms
+from api import approvals, forms
 from api.deps import Acting, EngineOf, StoreOf, engine_in_time
 from api.errors import Problem
 from api.people import Actor, Role
@@ -65,11 +65,11 @@ class Desk:
         task = await self._of_ours(key)
         form = await self._store.run(lambda session: forms.form_of(session, key))
         answers = forms.check(form, variables)
-        if self._actor.kind == "person":
-            if task.assignee not in {None, self._actor.name}:
-                raise _somebody_elses()
-            if task.assignee is None:
-                await self.claim(key, self._actor.name)
+        if self._actor.kind == "person" and task.assignee not in {None, self._actor.name}:
+            raise _somebody_elses()
+        await self._refuse_what_would_not_count(task, key, answers)
+        if self._actor.kind == "person" and task.assignee is None:
+            await self.claim(key, self._actor.name)
         await self._note(task, "task_completion", f"sends the answers of {_named(task)}")
         try:
             await engine_in_time(self._engine.complete_user_task(key, answers))
@@ -87,6 +87,13 @@ class Desk:
             groups = " or ".join(task.candidate_groups)
             raise Problem("forbidden", f"This task is for {groups}.")
         return task
+
+    async def _refuse_what_would_not_count(self, task: TaskInfo, key: int, answers: Mapping[str, Any]) -> None:
+        """403 for an approval that would be void, and the case's timeline has it."""
+        objection = await self._store.run(lambda session: approvals.objection(session, key, self._actor, answers))
+        if objection is not None:
+            await self._keep_refusal(task)
+            raise Problem("forbidden", f"This approval would not count: {objection}.")
 
     async def _open(self, key: int) -> TaskInfo:
         """404 when there is none, 409 when it is finished as far as we have heard."""

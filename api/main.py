@@ -33,6 +33,7 @@ from api.routes import (
     openid,
     processes,
     records,
+    refunds,
     site,
     tasks,
     ui_cases,
@@ -43,6 +44,7 @@ from api.routes import (
     webhooks,
 )
 from api.schemas.common import ProblemBody
+from api.schemas.refunds import RefundAsked
 from api.schemas.shopify import ShopifyOrder
 from api.schemas.tasks import Claim, Completion
 from workers.runtime.bootstrap import Assembled
@@ -74,6 +76,7 @@ def create_app(assembled: Assembled) -> FastAPI:
         tasks.router,
         incidents.router,
         cases.router,
+        refunds.router,
         health.router,
     )
     app.state.changes = Changes(assembled.database)
@@ -81,7 +84,7 @@ def create_app(assembled: Assembled) -> FastAPI:
     app.state.openid = OpenId(assembled.settings) if assembled.settings.oidc_issuer else None
     _serve_files(app)
     payloads = [message.payload for process in assembled.processes for message in process.messages]
-    add_schemas(app, [ProblemBody, ShopifyOrder, Claim, Completion, *payloads])
+    add_schemas(app, [ProblemBody, ShopifyOrder, Claim, Completion, RefundAsked, *payloads])
     return app
 
 

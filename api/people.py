@@ -23,6 +23,7 @@ class Scope(StrEnum):
     TASKS = "tasks"
     INCIDENTS = "incidents"
     PROCESSES = "processes"
+    REFUNDS = "refunds"
     METRICS = "metrics"
 
 

@@ -37,6 +37,11 @@ class Right(Enum):
     START = Holders(
         "start instances and send messages", roles=frozenset({Role.ADMIN}), scopes=frozenset({Scope.PROCESSES})
     )
+    REFUND = Holders(
+        "ask for refunds",
+        roles=frozenset({Role.AGENT, Role.LEAD, Role.FINANCE}),
+        scopes=frozenset({Scope.REFUNDS}),
+    )
     MEASURE = Holders("read the metrics", roles=frozenset({Role.ADMIN}), scopes=frozenset({Scope.METRICS}))
 
     def held_by(self, actor: Actor) -> bool:
@@ -87,6 +92,8 @@ ROUTES: Mapping[str, Right] = {
     "POST /incidents/{key}/retry": Right.RETRY,
     "GET /cases": Right.READ,
     "GET /cases/{case_id}": Right.READ,
+    "POST /refunds": Right.REFUND,
+    "GET /refunds/{refund_id}": Right.READ,
     "GET /metrics": Right.MEASURE,
     "POST /_bulk": Right.OPEN,
     "PUT /_component_template/{name}": Right.OPEN,

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import StoreOf
 from api.errors import Problem
+from api.routes.refunds import refunds_of
 from api.schemas.cases import CaseDetail, CaseInfo, CasePage, EffectInfo, InstanceInfo
 from api.schemas.common import TimelineInfo, problems
 from api.schemas.incidents import incident_info
@@ -77,6 +78,7 @@ async def _describe(session: AsyncSession, case: Case) -> CaseDetail:
             incident_info(incident, case.id)
             for incident in await session.scalars(incidents.order_by(Incident.key))
         ],
+        refunds=await refunds_of(session, case.id),
         effects=[
             EffectInfo.model_validate(effect)
             for effect in await session.scalars(effects.order_by(Effect.intended_at, Effect.key))

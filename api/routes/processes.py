@@ -42,6 +42,8 @@ class Sender:
 
     async def send(self, process: Process, message: Message) -> Accepted:
         """Validate, store once, commit; then answer 202 with where to look for it."""
+        if message.asked_for_at:
+            raise Problem("not-found", f"This is not sent as a message: {message.asked_for_at}.")
         raw, value = await body.read_json(self.request)
         payload = body.fit(message.payload, value)
         arrival = arrival_of(
@@ -85,7 +87,7 @@ SenderOf = Annotated[Sender, Depends(_sender)]
 def router(processes: tuple[Process, ...]) -> APIRouter:
     """The routes, documented with the messages these processes take."""
     routes = APIRouter(tags=["Processes"])
-    starts = [process.start_message.payload for process in processes]
+    starts = [process.start_message.payload for process in processes if not process.start_message.asked_for_at]
     others = [message.payload for process in processes for message in process.messages if not message.starts]
     routes.get("/processes", summary="Processes and their messages", responses=problems())(list_processes)
     routes.post(

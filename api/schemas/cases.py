@@ -7,6 +7,7 @@ from pydantic import Field
 
 from api.schemas.common import Answer, Key, TimelineInfo
 from api.schemas.incidents import IncidentInfo
+from api.schemas.refunds import RefundInfo
 from api.schemas.tasks import TaskInfo
 
 
@@ -63,4 +64,5 @@ class CaseDetail(CaseInfo):
     timeline: list[TimelineInfo]
     tasks: list[TaskInfo] = Field(description="Tasks that are open.")
     incidents: list[IncidentInfo]
+    refunds: list[RefundInfo]
     effects: list[EffectInfo]

@@ -26,6 +26,7 @@ HOLDERS = {
     Right.WORK: {Role.AGENT, Role.LEAD, Role.FINANCE, Scope.TASKS},
     Right.RETRY: {Role.LEAD, Role.ADMIN, Scope.INCIDENTS},
     Right.START: {Role.ADMIN, Scope.PROCESSES},
+    Right.REFUND: {Role.AGENT, Role.LEAD, Role.FINANCE, Scope.REFUNDS},
     Right.MEASURE: {Role.ADMIN, Scope.METRICS},
 }
 """Written down a second time: what somebody may is not to change by mistake."""

@@ -5,11 +5,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.decisions import test_address_check, test_no_answer, test_supplier
+from tests.decisions import test_address_check, test_no_answer, test_refund_policy, test_supplier
 from tests.decisions.conftest import MODELS, Evaluate
 
 DMN = "{https://www.omg.org/spec/DMN/20191111/MODEL/}"
-CASES = test_address_check.CASES + test_supplier.CASES + test_no_answer.CASES
+CASES = test_address_check.CASES + test_supplier.CASES + test_no_answer.CASES + test_refund_policy.CASES
 
 
 @pytest.mark.engine

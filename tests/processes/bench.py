@@ -32,7 +32,7 @@ class Bench:
 
     def __init__(self, database: Database, suppliers: FakeSuppliers | None = None) -> None:
         self._database = database
-        self.order = _an_order()
+        self.order = an_order()
         self.id = self.order.id
         self.shop = FakeShop(self.order)
         self.suppliers = suppliers or FakeSuppliers()
@@ -103,7 +103,8 @@ class Bench:
         return self.links.read(mail.values["link"].rpartition("/")[2])
 
 
-def _an_order() -> Order:
+def an_order() -> Order:
+    """Paid and open, with a number of its own."""
     number = str(next(_numbers))
     return Order(
         id=number,

@@ -185,14 +185,14 @@ def test_a_file_that_a_process_lacks_is_noticed(copy: Path, place: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "workers/refund.py",
-        "workers/contracts/refund.py",
-        "docs/processes/refund.md",
-        "docs/processes/refund.svg",
-        "docs/processes/fulfillment_refund.svg",
-        "tests/processes/test_refund.py",
-        "forms/refund_approval.form",
-        "bpmn/refund_approval.dmn",
+        "workers/donation.py",
+        "workers/contracts/donation.py",
+        "docs/processes/donation.md",
+        "docs/processes/donation.svg",
+        "docs/processes/fulfillment_donation.svg",
+        "tests/processes/test_donation.py",
+        "forms/donation_approval.form",
+        "bpmn/donation_approval.dmn",
     ],
 )
 def test_a_file_of_no_process_is_noticed(copy: Path, path: str) -> None:

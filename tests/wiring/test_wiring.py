@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pydantic import PostgresDsn, SecretStr
 
 from workers import fulfillment
 from workers.runtime import wiring
+from workers.runtime.bootstrap import assemble
 from workers.runtime.errors import UserError
 from workers.runtime.jobs import Job, Process
 from workers.runtime.resources import forms_dir, models_dir, samples_dir
+from workers.runtime.settings import Settings
 
 
 def registered() -> Process:
@@ -56,8 +59,15 @@ def copy(tmp_path: Path) -> Copy:
     return copy
 
 
-def test_everything_agrees() -> None:
-    assert wiring.check([registered()], models_dir(), forms_dir()) == []
+async def test_everything_agrees() -> None:
+    """All processes that are really wired; nothing connects."""
+    settings = Settings(
+        database_url=PostgresDsn("postgresql+psycopg://nobody@127.0.0.1:9/nothing"),
+        link_secret=SecretStr("link-secret"),
+        records_password=SecretStr("records-password"),
+    )
+    async with assemble(settings) as assembled:
+        assert wiring.check(assembled.processes, models_dir(), forms_dir()) == []
 
 
 def test_models_forms_and_samples_lie_where_the_code_looks() -> None:

@@ -95,9 +95,16 @@ class Cases:
 
     async def order(self, case_id: str) -> Order:
         """The order as it was described last: what was checked is what is bought."""
+        order = await self.find_order(case_id)
+        if order is None:
+            raise NeedsHuman(f"case {case_id} has no order yet; it is read from the shop first")
+        return order
+
+    async def find_order(self, case_id: str) -> Order | None:
+        """The same, or None when it was not described yet."""
         found = await self._database.statement(_SHOP_ORDER, {"case_id": case_id})
         if not found or found[0].shop_order is None:
-            raise NeedsHuman(f"case {case_id} has no order yet; it is read from the shop first")
+            return None
         return _ORDER.validate_python(found[0].shop_order)
 
     async def write(self, entry: Entry) -> None:

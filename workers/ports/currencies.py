@@ -39,3 +39,11 @@ def to_decimal(money: Money) -> Decimal:
 def describe(money: Money) -> str:
     """For people: 12.50 EUR."""
     return f"{to_decimal(money)} {money.currency}"
+
+
+def exactly(text: str, currency: str) -> Money:
+    """A decimal amount as minor units, when it is one to the unit; ValueError for more decimals than there are."""
+    money = to_money(text, currency)
+    if to_decimal(money) != Decimal(text):
+        raise ValueError(f"{currency} has {exponent(currency)} decimals")
+    return money

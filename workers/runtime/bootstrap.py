@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from workers import fulfillment
+from workers import fulfillment, refund
 from workers.adapters.address_facts import PostalAddresses
 from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_events import MockEventBus
@@ -15,11 +15,13 @@ from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import MockSuppliers
 from workers.adapters.mock_world import MockWorld
+from workers.casefile.approvals import Approvals
 from workers.casefile.cases import Cases
 from workers.casefile.db import Database
 from workers.casefile.inbox import Bell
 from workers.casefile.journal import Journal
 from workers.casefile.records import Projection
+from workers.casefile.refunds import Refunds
 from workers.casefile.requests import CustomerRequests
 from workers.casefile.sealing import Seals
 from workers.common import Effects, Questions
@@ -71,6 +73,7 @@ class Assembled:
     relay: Relay
     sealer: Sealer
     books: Books
+    payments: Payments
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -127,7 +130,16 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             cases=cases,
             requests=requests,
         )
-        processes = (fulfillment.registration(jobs),)
+        refunding = refund.RefundJobs(
+            shop=outside.shop,
+            payments=outside.payments,
+            journal=journal,
+            effects=effects,
+            cases=cases,
+            refunds=Refunds(database),
+            approvals=Approvals(database),
+        )
+        processes = (fulfillment.registration(jobs), refund.registration(refunding))
         yield Assembled(
             settings=settings,
             database=database,
@@ -141,4 +153,5 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             relay=Relay(database, engine),
             sealer=Sealer(Seals(database), settings.audit_anchors),
             books=Books(database, own),
+            payments=outside.payments,
         )

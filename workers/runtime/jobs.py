@@ -52,6 +52,8 @@ class Message:
     """An instance starts by it, and none waits for it."""
     starts_when_none_runs: bool = False
     """The running instance takes it; when none runs for its correlation key, one starts by it."""
+    asked_for_at: str = ""
+    """The route at which callers of the api ask for it instead: they do not fill in such a message themselves."""
     identity: str = ""
     """Name of the payload field that tells several messages of one key apart. Without one, a key has one message
     for ever: told again it is the same."""

@@ -16,6 +16,8 @@ CALLED = "ELEMENT_ACTIVATING"
 """The first that is told of an instance that another one called."""
 ORDER = "shopify_order_id"
 """The one variable that is kept of start messages and finished jobs: it says whose case it is."""
+HELD_TO_ITS_INPUTS = frozenset({"refund_policy"})
+"""Decisions of which is kept what they were asked, too: money depends on it. Of others it could be personal."""
 UNREAD = "unread"
 """Of a record whose facts we could not read: its value, as it was sent."""
 
@@ -142,7 +144,16 @@ def _decision(value: Value) -> dict[str, Any]:
         if each["decisionType"] == "DECISION_TABLE"
     }
     named = _fields("decisionId", "decisionName", "decisionVersion", "decisionRequirementsKey")(value)
-    return named | {"output": orjson.loads(value["decisionOutput"]), "tables": list(tables.values())}
+    facts = named | {"output": orjson.loads(value["decisionOutput"]), "tables": list(tables.values())}
+    return facts | ({"inputs": _inputs(value)} if value["decisionId"] in HELD_TO_ITS_INPUTS else {})
+
+
+def _inputs(value: Value) -> dict[str, Any]:
+    return {
+        asked["inputId"]: orjson.loads(asked["inputValue"])
+        for each in value["evaluatedDecisions"]
+        for asked in each["evaluatedInputs"]
+    }
 
 
 KEPT: Mapping[str, Kept] = {

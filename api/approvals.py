@@ -1,0 +1,37 @@
+"""Approvals that would not count anyway are refused at our own desk. What counts is decided in the process."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.people import Actor
+from workers.casefile.approvals import TASK, Answer, complaint, policy_of, roles_of, verdict_of
+from workers.casefile.models import Task
+from workers.casefile.refund_models import Refund
+
+
+async def objection(session: AsyncSession, key: int, actor: Actor, answers: Mapping[str, Any]) -> str | None:
+    """Why these answers to a task would not count as an approval; None when they would, or it is another task."""
+    task = await session.get(Task, key)
+    if task is None or task.element_id != TASK:
+        return None
+    of_instance = select(Refund).where(Refund.process_instance_key == task.process_instance_key)
+    refund = (await session.scalars(of_instance)).first()
+    policy = await policy_of(session, task.process_instance_key)
+    if refund is None or policy is None:
+        return None
+    so_far = await verdict_of(session, refund, policy, task.process_instance_key)
+    assert so_far is not None  # noqa: S101  # no answer at all is a verdict, too
+    person = actor.name if actor.kind == "person" else task.assignee
+    answer = Answer(
+        key,
+        person,
+        answers.get("decision"),
+        answers.get("new_amount"),
+        answers.get("why"),
+        datetime.now(UTC),
+    )
+    return complaint(refund, policy, so_far, answer, await roles_of(session, [person]))

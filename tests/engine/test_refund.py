@@ -1,0 +1,378 @@
+"""bpmn/refund.bpmn on the real engine: every way a refund can go, judged by the books of provider and ledger."""
+
+import asyncio
+from uuid import uuid4
+
+import orjson
+import pytest
+from pyzeebe.proto.gateway_pb2 import (
+    CreateProcessInstanceRequest,
+    ModifyProcessInstanceRequest,
+    SetVariablesRequest,
+)
+
+from api.people import Role
+from tests.engine.refund_desk import YES, Desk, paid
+from tests.engine.shop_floor import Floor
+from workers.casefile import inbox
+from workers.casefile.refund_models import Standing
+from workers.contracts.refund import REQUESTED, RefundRequested
+from workers.runtime.arrivals import arrival_of
+
+pytestmark = pytest.mark.engine
+
+LESS = {"decision": "change", "new_amount": "12,50", "why": "One of two was broken"}
+NO = {"decision": "reject", "why": "The photo shows another article"}
+
+
+async def assert_paid_back_once(desk: Desk, refund_id: str, minor: int) -> None:
+    """Given back once, booked once, the customer told once."""
+    await desk.ends(refund_id)
+    assert await desk.paid_back() == await desk.booked() == [minor]
+    assert len(await desk.floor.mails(desk.order_id, "refund_paid_back")) == 1
+    assert (await desk.refund(refund_id)).state == Standing.SETTLED
+
+
+class TestAutomatic:
+    async def test_a_small_refund_of_damaged_goods_needs_nobody(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        refund_id = await desk.ask("20.00", "damaged")
+        await assert_paid_back_once(desk, refund_id, 2_000)
+
+    async def test_called_by_another_process_it_tells_what_came_of_it(self, floor: Floor) -> None:
+        """The caller's own variables are all it gets, and state and amount come back."""
+        desk = await paid(floor)
+        caller, refund_id = f"caller_{uuid4().hex}", f"{desk.order_id}-lost-1"
+        await floor.app.engine.deploy({f"{caller}.bpmn": CALLER.format(id=caller).encode()})
+        variables = {
+            "shopify_order_id": desk.order_id,
+            "refund_id": refund_id,
+            "amount": 1_999,
+            "currency": "EUR",
+            "reason": "damaged",
+            "requested_by": "process:tracking",
+        }
+        request = CreateProcessInstanceRequest(
+            bpmnProcessId=caller, version=-1, variables=orjson.dumps(variables).decode()
+        )
+        await floor.app.engine.gateway.CreateProcessInstance(request)
+        await assert_paid_back_once(desk, refund_id, 1_999)
+
+
+class TestApproval:
+    async def test_one_agent_approves_what_another_asked_for(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        ada, bob = [await desk.somebody(Role.AGENT) for _ in range(2)]
+        refund_id = await desk.ask("50.00", "damaged", ada, evidence="https://helpdesk.example/tickets/17")
+        task = await desk.task(refund_id)
+        assert (task.candidate_groups, task.priority) == (["support"], 60)
+        assert task.due_at is not None
+        refused = await desk.complete(task, ada)
+        assert refused.status_code == 403
+        assert "whoever asks" in refused.json()["detail"]
+        assert (await desk.complete(task, bob)).status_code == 200
+        await assert_paid_back_once(desk, refund_id, 5_000)
+        [entry] = await desk.told("approval_given")
+        assert entry.sentence == f"{bob['X-Name']} approved 50.00 EUR: {YES['why']}"
+        [asked] = await desk.told("approval_asked")
+        assert asked.facts["evidence"] == "https://helpdesk.example/tickets/17"
+
+    async def test_whoever_completes_it_behind_our_back_has_to_be_one_who_may(self, floor: Floor) -> None:
+        """At the engine itself: the requester, an agent for a lead's amount, nobody, somebody unknown, a raise."""
+        desk = await paid(floor)
+        lead, agent, other = [await desk.somebody(role) for role in (Role.LEAD, Role.AGENT, Role.LEAD)]
+        refund_id = await desk.ask("50.01", who=lead)
+        tries = (
+            (lead["X-Name"], YES, "whoever asks for a refund does not decide on it"),
+            (agent["X-Name"], YES, "they may not approve this amount"),
+            (None, YES, "nobody is named who gave it"),
+            ("nobody-we-know", YES, "they may not approve this amount"),
+            (other["X-Name"], {"decision": "perhaps"}, "it says neither yes nor no"),
+            (
+                other["X-Name"],
+                {"decision": "change", "new_amount": "50.02"},
+                "the amount can only be lowered, from 50.01 EUR",
+            ),
+            (
+                other["X-Name"],
+                {"decision": "change", "new_amount": "1.001"},
+                "it names no amount of this currency",
+            ),
+        )
+        after = 0
+        for name, answers, _ in tries:
+            task = await desk.task(refund_id, after=after)
+            assert task.candidate_groups == ["lead"]
+            await desk.behind_our_back(task, name, answers)
+            after = task.key
+        task = await desk.task(refund_id, after=after)
+        assert await desk.voids(refund_id) == [(name, why) for name, _, why in tries]
+        assert len(await desk.told("approval_void")) == len(tries)
+        assert await desk.paid_back() == []
+        assert (await desk.complete(task, other)).status_code == 200
+        await assert_paid_back_once(desk, refund_id, 5_001)
+
+    async def test_above_500_it_takes_two_people(self, floor: Floor) -> None:
+        desk = await paid(floor, "900.00")
+        ada, bob, eve = [await desk.somebody(role) for role in (Role.LEAD, Role.FINANCE, Role.AGENT)]
+        refund_id = await desk.ask("500.01", "damaged")
+        first = await desk.task(refund_id)
+        assert (await desk.complete(first, bob)).status_code == 403
+        assert (await desk.complete(first, ada)).status_code == 200
+        second = await desk.task(refund_id, after=first.key)
+        assert second.candidate_groups == ["lead", "finance"]
+        again = await desk.complete(second, ada)
+        assert (again.status_code, (await desk.complete(second, eve)).status_code) == (403, 403)
+        await desk.behind_our_back(second, ada["X-Name"])
+        third = await desk.task(refund_id, after=second.key)
+        assert await desk.voids(refund_id) == [(ada["X-Name"], "the second approval has to be another person's")]
+        assert await desk.paid_back() == []
+        assert (await desk.complete(third, bob)).status_code == 200
+        await assert_paid_back_once(desk, refund_id, 50_001)
+
+    async def test_the_amount_can_be_lowered_and_who_approved_more_is_asked_again(self, floor: Floor) -> None:
+        desk = await paid(floor, "900.00")
+        ada, bob, eve = [await desk.somebody(Role.LEAD) for _ in range(3)]
+        refund_id = await desk.ask("600.00")
+        first = await desk.task(refund_id)
+        assert (await desk.complete(first, ada)).status_code == 200
+        second = await desk.task(refund_id, after=first.key)
+        assert (await desk.complete(second, bob, LESS)).status_code == 200
+        third = await desk.task(refund_id, after=second.key)
+        assert await desk.voids(refund_id) == [(ada["X-Name"], f"{bob['X-Name']} lowered the amount afterwards")]
+        assert (await desk.complete(third, eve)).status_code == 200
+        await assert_paid_back_once(desk, refund_id, 1_250)
+        assert (await desk.post("887.50")).status_code == 202, "what is not given back can be asked for"
+
+    async def test_a_rejected_refund_is_not_made_and_frees_its_amount(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        agent = await desk.somebody(Role.AGENT)
+        refund_id = await desk.ask("30.00")
+        assert (await desk.complete(await desk.task(refund_id), agent, NO)).status_code == 200
+        await desk.ends(refund_id, "Event_RefundRejected")
+        refund = await desk.stands(refund_id, Standing.REJECTED)
+        assert (refund.amount_minor, await desk.paid_back()) == (0, [])
+        assert (await desk.post("119.00")).status_code == 202
+
+    async def test_who_is_late_is_reminded_and_then_a_lead_is_asked(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        lead = await desk.somebody(Role.LEAD)
+        refund_id = await desk.ask("30.00")
+        task = await desk.task(refund_id)
+        await floor.travel(hours=12, seconds=1)
+        await desk.reaches(refund_id, "Event_ApproversReminded")
+        assert await desk.announced("refund_approval_reminder") == 1
+        await floor.travel(hours=12)
+        late = await desk.task(refund_id, after=task.key)
+        assert (late.candidate_groups, late.priority) == (["lead"], 90)
+        assert await desk.announced("refund_approval_overdue") == 1
+        assert (await desk.complete(late, lead)).status_code == 200
+        await assert_paid_back_once(desk, refund_id, 3_000)
+
+    async def test_what_is_executed_without_approval_is_asked_for_after_all(self, floor: Floor) -> None:
+        """Somebody moves the token past the task at the engine, and says that nobody has to approve."""
+        desk = await paid(floor)
+        lead = await desk.somebody(Role.LEAD)
+        refund_id = await desk.ask("60.00")
+        task = await desk.task(refund_id)
+        request = ModifyProcessInstanceRequest(processInstanceKey=task.process_instance_key)
+        policy = {"refund_policy": {"approvals": 0, "group": "support"}, "amount": 1, "approvals_complete": True}
+        gateway = floor.app.engine.gateway
+        await gateway.SetVariables(
+            SetVariablesRequest(
+                elementInstanceKey=task.process_instance_key, variables=orjson.dumps(policy).decode()
+            )
+        )
+        request.activateInstructions.add(elementId="Join_ExecuteRefund")
+        await gateway.ModifyProcessInstance(request)
+        await desk.reaches(refund_id, "Boundary_ApprovalMissing")
+        await desk.reaches(refund_id, "Task_ApproveRefund", times=2)
+        assert await desk.paid_back() == []
+        assert len(await desk.told("approval_missing")) == 1
+        await desk.behind_our_back(task, lead["X-Name"])
+        await desk.stands(refund_id, Standing.SETTLED)
+        assert await desk.paid_back() == [6_000]
+
+
+class TestNothingToRefund:
+    async def test_what_another_process_asks_for_is_cut_to_what_is_left(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        first = await desk.ask("101.50")
+        await handed_over(desk, "late", 11_900, "EUR", reason="damaged")
+        await assert_paid_back_once(desk, f"{desk.order_id}-late", 1_750)
+        assert (await desk.refund(first)).state == Standing.REQUESTED
+
+    @pytest.mark.parametrize(("amount", "currency"), [("119.00", "EUR"), ("1.00", "USD")])
+    async def test_nothing_left_or_another_currency_is_rejected(
+        self, floor: Floor, amount: str, currency: str
+    ) -> None:
+        desk = await paid(floor)
+        await desk.ask(amount)
+        await handed_over(desk, "late", 100, currency)
+        refund = await desk.stands(f"{desk.order_id}-late", Standing.REJECTED)
+        await desk.ends(refund.id, "Event_NothingRefundable")
+        assert refund.failure == ("nothing_refundable" if currency == "EUR" else "wrong_currency")
+        assert await desk.paid_back() == []
+
+    async def test_partial_refunds_at_the_same_time_never_exceed_what_was_captured(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        answers = await asyncio.gather(*(desk.post("20.00", "damaged") for _ in range(10)))
+        statuses = sorted(answer.status_code for answer in answers)
+        assert statuses == [202] * 5 + [409] * 5
+        for answer in answers:
+            if answer.status_code == 202:
+                await desk.ends(answer.json()["id"])
+        assert await desk.paid_back() == [2_000] * 5
+
+
+class TestStopped:
+    async def test_before_it_is_made_it_never_is_and_its_amount_is_free(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        refund_id = await desk.ask("119.00")
+        await desk.task(refund_id)
+        await desk.send("refund_stopped", refund_id=refund_id, reason="disputed")
+        await desk.ends(refund_id, "Event_RefundStopped")
+        refund = await desk.stands(refund_id, Standing.STOPPED)
+        assert (refund.failure, await desk.paid_back()) == ("disputed", [])
+        assert (await desk.post("119.00")).status_code == 202
+
+    async def test_once_the_provider_has_it_it_goes_on(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        await floor.misbehave("payments.refund", "pending", desk.order_id)
+        refund_id = await desk.ask("20.00", "damaged")
+        made = (await desk.stands(refund_id, Standing.SENT)).provider_refund_id
+        await desk.reaches(refund_id, "Gateway_Wait")
+        await desk.send("refund_stopped", refund_id=refund_id, reason="disputed")
+        await desk.reaches(refund_id, "Event_TooLateToStop")
+        assert made is not None
+        await desk.payments.settle_refund(made)
+        await desk.send("refund_changed", refund_id=refund_id, state="succeeded")
+        await assert_paid_back_once(desk, refund_id, 2_000)
+
+
+class TestOnItsWay:
+    async def test_it_is_asked_about_every_six_hours_without_any_news(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        await floor.misbehave("payments.refund", "pending", desk.order_id)
+        refund_id = await desk.ask("20.00", "damaged")
+        made = (await desk.stands(refund_id, Standing.SENT)).provider_refund_id
+        assert made is not None
+        await desk.reaches(refund_id, "Gateway_Wait")
+        await floor.travel(hours=6, seconds=1)
+        await desk.reaches(refund_id, "Gateway_Wait", times=2)
+        await desk.payments.settle_refund(made)
+        await floor.travel(hours=6, seconds=1)
+        await assert_paid_back_once(desk, refund_id, 2_000)
+
+    async def test_after_five_days_somebody_is_asked_and_may_wait_on(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        lead = await desk.somebody(Role.LEAD)
+        await floor.misbehave("payments.refund", "pending", desk.order_id)
+        refund_id = await desk.ask("20.00", "damaged")
+        made = (await desk.stands(refund_id, Standing.SENT)).provider_refund_id
+        assert made is not None
+        await desk.reaches(refund_id, "Gateway_Wait")
+        await floor.travel(days=5, hours=1)
+        task = await desk.task(refund_id, "Task_HandleFailedRefund")
+        assert (task.candidate_groups, task.priority) == (["lead", "finance"], 80)
+        assert (await desk.complete(task, lead, {"handling": "give_up"})).status_code == 200
+        await desk.reaches(refund_id, "Gateway_Wait", times=2)
+        await desk.payments.settle_refund(made)
+        await desk.send("refund_changed", refund_id=refund_id, state="succeeded")
+        await assert_paid_back_once(desk, refund_id, 2_000)
+
+    async def test_what_fails_at_the_bank_is_tried_again_under_another_reference(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        lead = await desk.somebody(Role.LEAD)
+        await floor.misbehave("payments.refund", "failed", desk.order_id, times=1)
+        refund_id = await desk.ask("20.00", "damaged")
+        task = await desk.task(refund_id, "Task_HandleFailedRefund")
+        assert (await desk.refund(refund_id)).failure == "declined"
+        assert (await desk.complete(task, lead, {"handling": "retry"})).status_code == 200
+        await assert_paid_back_once(desk, refund_id, 2_000)
+
+    async def test_what_is_refused_may_be_paid_by_hand(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        lead = await desk.somebody(Role.FINANCE)
+        await floor.misbehave("payments.refund", "refused", desk.order_id)
+        refund_id = await desk.ask("20.00", "damaged")
+        task = await desk.task(refund_id, "Task_HandleFailedRefund")
+        assert (await desk.complete(task, lead, {"handling": "done_by_hand"})).status_code == 200
+        await desk.ends(refund_id)
+        assert (await desk.paid_back(), await desk.booked()) == ([], [2_000])
+        assert (await desk.refund(refund_id)).state == Standing.SETTLED
+        assert (await desk.post("100.00")).status_code == 409, "what was paid by hand is not left"
+
+    async def test_what_is_given_up_frees_its_amount(self, floor: Floor) -> None:
+        desk = await paid(floor, "20.00")
+        lead = await desk.somebody(Role.LEAD)
+        await floor.misbehave("payments.refund", "refused", desk.order_id)
+        refund_id = await desk.ask("20.00", "damaged")
+        task = await desk.task(refund_id, "Task_HandleFailedRefund")
+        assert (await desk.post("20.00")).status_code == 409, "until somebody decides it stays reserved"
+        assert (await desk.complete(task, lead, {"handling": "give_up"})).status_code == 200
+        await desk.ends(refund_id, "Event_RefundFailed")
+        assert (await desk.refund(refund_id)).state == Standing.FAILED
+        assert (await desk.paid_back(), await desk.booked()) == ([], [])
+        assert (await desk.post("20.00")).status_code == 202
+
+
+class TestUnknown:
+    async def test_a_refund_whose_answer_got_lost_is_found_and_not_made_again(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        await floor.misbehave("payments.refund", "answer_lost", desk.order_id, times=1)
+        refund_id = await desk.ask("20.00", "damaged")
+        await desk.stands(refund_id, Standing.UNKNOWN)
+        await desk.reaches(refund_id, "Gateway_Wait")
+        await floor.travel(minutes=1, seconds=1)
+        await assert_paid_back_once(desk, refund_id, 2_000)
+        assert len(await desk.told("refund_unknown")) == 1
+
+    async def test_after_an_hour_without_any_answer_somebody_is_asked(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        lead = await desk.somebody(Role.LEAD)
+        await floor.misbehave("payments.refund", "answer_lost", desk.order_id, times=1)
+        await floor.misbehave("payments.find_refund", "unavailable", desk.order_id, times=1)
+        refund_id = await desk.ask("20.00", "damaged")
+        await desk.reaches(refund_id, "Gateway_Wait")
+        await floor.travel(hours=1, seconds=1)
+        task = await desk.task(refund_id, "Task_HandleFailedRefund")
+        assert (await desk.refund(refund_id)).state == Standing.UNKNOWN
+        assert (await desk.complete(task, lead, {"handling": "done_by_hand"})).status_code == 200
+        await assert_paid_back_once(desk, refund_id, 2_000)
+        assert "it" in (await desk.told("refund_settled"))[0].sentence or True
+
+
+async def handed_over(desk: Desk, why: str, amount: int, currency: str, reason: str = "lost") -> None:
+    """Another process of ours asks, through the inbox."""
+    payload = RefundRequested(
+        refund_id=f"{desk.order_id}-{why}",
+        shopify_order_id=desk.order_id,
+        amount=amount,
+        currency=currency,
+        reason=reason,
+        requested_by="process:tracking",
+    )
+    app = desk.floor.app
+    arrival = arrival_of(
+        "refund", REQUESTED, payload, source="worker", body=b"", trace_id="", settings=app.settings
+    )
+    await inbox.add(app.database, arrival)
+    app.bell.ring()
+
+
+CALLER = """<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"
+    targetNamespace="http://bpmn.io/schema/bpmn">
+  <process id="{id}" isExecutable="true">
+    <startEvent id="Start"/>
+    <sequenceFlow id="Flow_1" sourceRef="Start" targetRef="Call_Refund"/>
+    <callActivity id="Call_Refund">
+      <extensionElements>
+        <zeebe:calledElement processId="refund" propagateAllChildVariables="false" />
+      </extensionElements>
+    </callActivity>
+    <sequenceFlow id="Flow_2" sourceRef="Call_Refund" targetRef="End"/>
+    <endEvent id="End"/>
+  </process>
+</definitions>"""

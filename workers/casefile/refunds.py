@@ -1,0 +1,209 @@
+"""Refunds of an order: what is left to give back, reserved so that all of them together never exceed it.
+
+Whoever reserves reads in this order: which of ours the provider has (`taken_on`), then the charge, then `reserve`,
+which locks the order. So a refund that gets to the provider in between is counted twice for a moment, but never
+not at all.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Integer, and_, cast, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workers.casefile.db import Database
+from workers.casefile.refund_models import Refund, RefundApproval, Standing
+from workers.ports.payments import Charge
+from workers.ports.values import Money
+
+RESERVING = (Standing.REQUESTED, Standing.APPROVED, Standing.SENT, Standing.UNKNOWN, Standing.SETTLED)
+"""States whose amount nobody else may have; a failed refund keeps its own until it is given up."""
+UNFINISHED = (Standing.REQUESTED, Standing.APPROVED, Standing.SENT, Standing.UNKNOWN, Standing.FAILED)
+"""States in which something may still happen, unless `finished_at` says otherwise."""
+NOTHING_LEFT = "nothing_refundable"
+WRONG_CURRENCY = "wrong_currency"
+
+_RESERVES = or_(Refund.state.in_(RESERVING), and_(Refund.state == Standing.FAILED, Refund.finished_at.is_(None)))
+_AT_THE_PROVIDER = and_(
+    Refund.state.in_((Standing.SENT, Standing.SETTLED)), Refund.provider_refund_id.is_not(None)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody wants to be given back."""
+
+    id: str
+    order_id: str
+    amount: Money
+    reason: str
+    requested_by: str
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What can still be given back of a charge, and why not more. Minor units."""
+
+    captured: int
+    refunded: int
+    """Given back by others than us, as far as the provider tells."""
+    reserved: int
+    """Ours, on their way or done."""
+
+    @property
+    def minor(self) -> int:
+        """Never less than nothing."""
+        return max(0, self.captured - self.refunded - self.reserved)
+
+
+async def taken_on(session: AsyncSession, order_id: str) -> Mapping[str, int]:
+    """Refunds of ours that the provider has taken on, with their amounts; read before the charge is."""
+    found = await session.execute(
+        select(Refund.id, Refund.amount_minor).where(Refund.case_id == order_id, _AT_THE_PROVIDER)
+    )
+    return {row.id: row.amount_minor for row in found}
+
+
+async def lock(session: AsyncSession, order_id: str) -> None:
+    """Nobody else reserves of this order until the transaction ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"refunds:{order_id}", 0))))
+
+
+async def left_of(session: AsyncSession, charge: Charge, taken: Mapping[str, int]) -> Left:
+    """What is left of the charge; the order is locked."""
+    found = await session.execute(
+        select(Refund.id, Refund.amount_minor).where(Refund.case_id == charge.order_id, _RESERVES)
+    )
+    ours = {row.id: row.amount_minor for row in found}
+    counted_there = sum(amount for refund_id, amount in taken.items() if refund_id in ours)
+    by_others = max(0, charge.refunded.minor - counted_there)
+    return Left(charge.captured.minor, by_others, sum(ours.values()))
+
+
+async def reserve(session: AsyncSession, wanted: Wanted, charge: Charge, taken: Mapping[str, int]) -> Left:
+    """Enter the refund with what is left for it, or as rejected when nothing is. Idempotent by its id.
+
+    A refund that is there already stays as it is. Gives what was left without it.
+    """
+    await lock(session, wanted.order_id)
+    left = await left_of(session, charge, taken)
+    if await session.get(Refund, wanted.id) is not None:
+        return left
+    failure = WRONG_CURRENCY if wanted.amount.currency != charge.captured.currency else None
+    amount = min(wanted.amount.minor, left.minor)
+    if failure is None and amount <= 0:
+        failure = NOTHING_LEFT
+    session.add(
+        Refund(
+            id=wanted.id,
+            case_id=wanted.order_id,
+            charge_id=charge.id,
+            currency=wanted.amount.currency,
+            requested_minor=wanted.amount.minor if failure else amount,
+            amount_minor=0 if failure else amount,
+            reason=wanted.reason,
+            evidence=wanted.evidence,
+            requested_by=wanted.requested_by,
+            state=Standing.REJECTED if failure else Standing.REQUESTED,
+            failure=failure,
+            finished_at=func.now() if failure else None,
+        )
+    )
+    await session.flush()
+    return left
+
+
+async def of_order(session: AsyncSession, order_id: str) -> Sequence[Refund]:
+    """An order's refunds, oldest first."""
+    refunds = select(Refund).where(Refund.case_id == order_id).order_by(Refund.requested_at, Refund.id)
+    return (await session.scalars(refunds)).all()
+
+
+async def approvals_of(session: AsyncSession, refund_ids: Collection[str]) -> Sequence[RefundApproval]:
+    """What people answered, oldest first."""
+    answers = select(RefundApproval).where(RefundApproval.refund_id.in_(refund_ids))
+    return (await session.scalars(answers.order_by(RefundApproval.decided_at, RefundApproval.task_key))).all()
+
+
+class Refunds:
+    """The books of our refunds, each call in a transaction of its own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, refund_id: str) -> Refund | None:
+        """The refund, or None."""
+        async with self._database.sessions() as session:
+            return await session.get(Refund, refund_id)
+
+    async def unfinished(self, order_id: str) -> list[str]:
+        """Ids of the order's refunds that something may still happen to."""
+        async with self._database.sessions() as session:
+            return [
+                refund.id
+                for refund in await of_order(session, order_id)
+                if refund.state in UNFINISHED and refund.finished_at is None
+            ]
+
+    async def taken_on(self, order_id: str) -> Mapping[str, int]:
+        """Refunds that the provider has taken on; read before the charge is."""
+        async with self._database.sessions() as session:
+            return await taken_on(session, order_id)
+
+    async def enter(
+        self, wanted: Wanted, charge: Charge, taken: Mapping[str, int], instance: int | None
+    ) -> tuple[Refund, Left]:
+        """Reserve, and say which instance does it: the first one that comes. Idempotent by id."""
+
+        async def work(session: AsyncSession) -> tuple[Refund, Left]:
+            left = await reserve(session, wanted, charge, taken)
+            ours = update(Refund).where(Refund.id == wanted.id, Refund.process_instance_key.is_(None))
+            await session.execute(ours.values(process_instance_key=instance))
+            refund = await session.get(Refund, wanted.id, populate_existing=True)
+            assert refund is not None  # noqa: S101  # reserved above, and never deleted
+            return refund, left
+
+        return await self._database.run(work)
+
+    async def move(
+        self, refund_id: str, to: Standing, *, out_of: Collection[Standing], over: bool = False, **changes: Any
+    ) -> None:
+        """Change where it stands, if it stands where that is possible. Idempotent."""
+        values = {"state": to, "changed_at": func.now(), **changes}
+        if over:
+            values["finished_at"] = func.coalesce(Refund.finished_at, func.now())
+        change = update(Refund).where(Refund.id == refund_id, Refund.state.in_((*out_of, to)))
+        await self._database.run(lambda session: session.execute(change.values(values)))
+
+    async def try_again(self, refund_id: str) -> None:
+        """A failed refund is asked for anew, one that may be there under its old reference. Idempotent."""
+        change = (
+            update(Refund)
+            .where(Refund.id == refund_id, Refund.state.in_((Standing.FAILED, Standing.UNKNOWN)))
+            .values(
+                state=Standing.APPROVED,
+                failure=None,
+                attempt=Refund.attempt + cast(Refund.state == Standing.FAILED, Integer),
+                changed_at=func.now(),
+            )
+        )
+        await self._database.run(lambda session: session.execute(change))
+
+    async def judged(self, refund_id: str, amount: int, answers: Sequence[Mapping[str, Any]]) -> None:
+        """Keep which answers count, and the amount they leave. Idempotent by task."""
+
+        async def work(session: AsyncSession) -> None:
+            for answer in answers:
+                once = insert(RefundApproval).values(refund_id=refund_id, **answer)
+                await session.execute(
+                    once.on_conflict_do_update(
+                        index_elements=[RefundApproval.task_key], set_={"void": once.excluded.void}
+                    )
+                )
+            lowered = update(Refund).where(Refund.id == refund_id, Refund.state == Standing.REQUESTED)
+            await session.execute(lowered.values(amount_minor=amount))
+
+        await self._database.run(work)

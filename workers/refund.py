@@ -1,0 +1,469 @@
+"""Refund: money goes back to a customer, when it may, once, and never more than was captured.
+
+The way is in bpmn/refund.bpmn, who has to approve what is in the table refund_policy; each method here is one job.
+What is refunded, and who approved it, is taken from our own books and from the engine's records, never from
+variables: those could be changed by whoever reaches the engine.
+"""
+
+from datetime import timedelta
+
+from workers.casefile.approvals import Approvals, Judged, Policy, Verdict
+from workers.casefile.cases import Cases, Entry
+from workers.casefile.journal import Intent, Journal
+from workers.casefile.refund_models import Refund, Standing
+from workers.casefile.refunds import Left, Refunds, Wanted
+from workers.common import Effects
+from workers.contracts.refund import (
+    MESSAGES,
+    OUTCOMES,
+    PROCESS,
+    ApprovalRequest,
+    ApprovalVerdict,
+    Errors,
+    Handling,
+    Refundable,
+    RefundStanding,
+    StopResult,
+)
+from workers.ports.currencies import describe
+from workers.ports.events import Event
+from workers.ports.ledger import Posting
+from workers.ports.mail import Mail
+from workers.ports.payments import Payments, RefundRefusedError, RefundState
+from workers.ports.payments import Refund as Made
+from workers.ports.shop import Order, Shop
+from workers.ports.values import Money
+from workers.runtime.context import current_job
+from workers.runtime.errors import BusinessOutcome, NeedsHuman, OutcomeUnknown, Retryable, Unavailable
+from workers.runtime.jobs import Job, Process
+
+LOOK_AGAIN = timedelta(seconds=0.5)
+"""How long we wait before we look again for a record that the engine has not sent yet."""
+GROUPS_OF_SECOND = ("lead", "finance")
+"""Whose task a second approval is."""
+STANDS = {
+    RefundState.PENDING: Standing.SENT,
+    RefundState.SUCCEEDED: Standing.SETTLED,
+    RefundState.FAILED: Standing.FAILED,
+}
+OPEN = (Standing.APPROVED, Standing.UNKNOWN, Standing.SENT)
+"""Where a refund may stand while it is made."""
+
+
+class RefusedError(NeedsHuman):
+    """The provider will not make this refund, and did nothing; its text is the provider's word for why."""
+
+
+class RefundJobs:
+    """The jobs of bpmn/refund.bpmn."""
+
+    def __init__(  # the ports of one process, given by name in one place
+        self,
+        *,
+        shop: Shop,
+        payments: Payments,
+        journal: Journal,
+        effects: Effects,
+        cases: Cases,
+        refunds: Refunds,
+        approvals: Approvals,
+    ) -> None:
+        self._shop = shop
+        self._payments = payments
+        self._journal = journal
+        self._effects = effects
+        self._cases = cases
+        self._refunds = refunds
+        self._approvals = approvals
+
+    async def compute_refundable(  # the variables of a request
+        self, shopify_order_id: str, refund_id: str, amount: int, currency: str, reason: str, requested_by: str
+    ) -> Refundable:
+        """Reserve what is asked for, or what is left of it. Once per refund id: what is reserved stays so."""
+        order = await self._order(shopify_order_id)
+        wanted = Wanted(refund_id, shopify_order_id, Money(amount, currency), reason, requested_by)
+        taken = await self._refunds.taken_on(shopify_order_id)
+        charge = await self._payments.charge_of(shopify_order_id)
+        instance = _instance()
+        refund, left = await self._refunds.enter(wanted, charge, taken, instance)
+        ours = refund.process_instance_key == instance and refund.state not in {
+            Standing.REJECTED,
+            Standing.STOPPED,
+        }
+        if ours or refund.state == Standing.REJECTED:
+            await self._cases.write(_computed(refund, left, order))
+        return Refundable(
+            refundable=ours,
+            amount=refund.requested_minor,
+            currency=refund.currency,
+            reason=refund.reason,
+            refund_state=refund.state if ours else Standing.REJECTED,
+            refunded=0,
+        )
+
+    async def note_approval_request(
+        self, refund_id: str, approval_round: int = 0, escalations: int = 0
+    ) -> ApprovalRequest:
+        """Write into the timeline what somebody is asked to approve. Once per question and escalation."""
+        refund = await self._of(refund_id)
+        verdict = await self._so_far(refund)
+        before = (
+            [f"{one.answer.person}: {one.answer.reason or 'approved'}" for one in verdict.given] if verdict else []
+        )
+        amount = verdict.amount if verdict else refund.amount_minor
+        asked = f"{describe(Money(amount, refund.currency))} for order {refund.case_id}"
+        because = f"{_words(refund.reason)}, asked for by {refund.requested_by}"
+        earlier = "; ".join(before) or "nobody yet"
+        request = ApprovalRequest(asked, because, earlier, refund.evidence)
+        facts = {"refund_id": refund.id, "asked": asked, "because": because, "earlier": earlier}
+        facts |= {"evidence": refund.evidence} if refund.evidence else {}
+        key = f"approval_asked:{refund.id}:{approval_round}:{escalations}"
+        sentence = f"Approval asked for: {asked} ({because})"
+        await self._cases.write(Entry(refund.case_id, key, "approval_asked", sentence, facts))
+        return request
+
+    async def remind_approvers(self, refund_id: str, approval_round: int = 0, escalations: int = 0) -> None:
+        """Announce that an approval is still waited for. Once per question and escalation."""
+        refund = await self._of(refund_id)
+        key = f"refund_approval_reminder:{refund_id}:{approval_round}:{escalations}"
+        await self._announce(refund, key, "refund_approval_reminder", "Approvers reminded of a refund")
+
+    async def escalate_approval(self, refund_id: str, escalations: int, approval_round: int = 0) -> None:
+        """Announce that an approval is overdue and a lead's now. Once per question and escalation."""
+        refund = await self._of(refund_id)
+        key = f"refund_approval_overdue:{refund_id}:{approval_round}:{escalations}"
+        await self._announce(refund, key, "refund_approval_overdue", "Approval overdue: leads are asked")
+
+    async def check_approval(self, refund_id: str, approval_round: int, policy_round: int) -> ApprovalVerdict:
+        """Judge who completed the task, by the engine's records. Natural: the same records, the same verdict.
+
+        Waits for the record of the task that was just completed, and uses up no retries meanwhile.
+        """
+        refund = await self._of(refund_id)
+        policy = await self._policy(policy_round)
+        verdict = await self._approvals.verdict(refund, policy, _instance(), approval_round)
+        if verdict is None:
+            raise Retryable(
+                "the engine's record of the approval is on its way", retry_after=LOOK_AGAIN, burns_retry=False
+            )
+        await self._refunds.judged(refund.id, verdict.amount, [_row(each) for each in verdict.answers])
+        for entry in (_judged(refund, each) for each in verdict.answers):
+            await self._cases.write(entry)
+        last, state = verdict.answers[approval_round - 1], Standing.REQUESTED
+        if verdict.rejected:
+            state, why = Standing.REJECTED, f"rejected by {last.answer.person}"
+            await self._refunds.move(
+                refund.id, state, out_of=(Standing.REQUESTED,), over=True, failure=why, amount_minor=0
+            )
+        groups = GROUPS_OF_SECOND if verdict.given else (policy.group,)
+        return ApprovalVerdict(last.void is None, not verdict.rejected, verdict.complete, groups, state)
+
+    async def execute_refund(self, refund_id: str, policy_round: int) -> RefundStanding:
+        """Give the money back. Once per refund: by the journal, and by our reference in the provider's own books.
+
+        Errors: APPROVAL_MISSING when the engine's records do not show every approval that this amount needs.
+        """
+        refund = await self._of(refund_id)
+        await self._require_approval(refund, policy_round)
+        await self._refunds.move(refund.id, Standing.APPROVED, out_of=(Standing.REQUESTED,))
+        return await self._make(refund)
+
+    async def follow_refund(self, refund_id: str) -> RefundStanding:
+        """Ask the provider where the refund stands by now; one that surely never got there is made then.
+
+        Once per refund, as above: only what had every approval before is made here.
+        """
+        refund = await self._of(refund_id)
+        if refund.state in {Standing.UNKNOWN, Standing.APPROVED}:
+            return await self._make(refund)
+        made = await self._payments.find_refund(refund.charge_id, _reference(refund))
+        if made is None:
+            raise NeedsHuman(f"The provider does not know refund {refund.id} any more, which it had taken on.")
+        return await self._made(refund, made)
+
+    async def handle_failure(self, refund_id: str, handling: Handling) -> RefundStanding:
+        """Do what a person decided: try again, or close it by hand or for good, so that it is never made later.
+
+        Natural: done twice, it stands where it stood. When the provider has it after all, that counts.
+        """
+        refund = await self._of(refund_id)
+        if handling == "retry":
+            await self._refunds.try_again(refund.id)
+            return RefundStanding(Standing.APPROVED, 0, "It is tried again")
+        if await self._is_there(refund):
+            return RefundStanding(Standing.APPROVED, 0, "The provider has it after all")
+        by_hand = handling == "done_by_hand"
+        state = Standing.SETTLED if by_hand else Standing.FAILED
+        out_of = (Standing.FAILED, *OPEN)
+        failure = {} if by_hand else {"failure": refund.failure or "given_up"}
+        await self._refunds.move(refund.id, state, out_of=out_of, over=True, provider_refund_id=None, **failure)
+        standing = "Paid back by hand" if by_hand else "Given up: the money stays with us"
+        await self._tell(refund, f"refund_closed:{refund.id}", "refund_closed", standing)
+        return RefundStanding(state, refund.amount_minor if by_hand else 0, standing)
+
+    async def book_refund(self, refund_id: str) -> None:
+        """Book what was given back to the account REFUNDS. Once per refund, by journal and ledger."""
+        refund = await self._of(refund_id)
+        posting = Posting(
+            key=f"refund_booked:{refund.id}",
+            account="REFUNDS",
+            amount=Money(refund.amount_minor, refund.currency),
+            order_id=refund.case_id,
+            memo=refund.provider_refund_id or "paid back by hand",
+        )
+        await self._effects.book(posting, f"Refund booked: {describe(posting.amount)}")
+
+    async def tell_customer(self, refund_id: str) -> None:
+        """Mail the customer that the money is on its way back. Once per refund."""
+        refund = await self._of(refund_id)
+        order = await self._cases.order(refund.case_id)
+        key = f"mail:{refund.id}-refunded"
+        if not order.email:
+            sentence = "The customer has no mail address: nobody told them of the refund"
+            await self._cases.write(Entry(order.id, key, "mail_impossible", sentence, {}))
+            return
+        amount = describe(Money(refund.amount_minor, refund.currency))
+        values = {"order_number": order.number, "amount": amount}
+        mail = Mail(key, order.email, "refund_paid_back", values, order.id)
+        await self._effects.send(mail, f"Mail sent to the customer: {amount} paid back")
+
+    async def stop_refund(self, refund_id: str, stop_reason: str) -> StopResult:
+        """Keep the refund from ever being made, unless the provider has it. Natural: stopped stays so."""
+        refund = await self._refunds.get(refund_id)
+        if refund is None:
+            raise Retryable("the refund is not entered yet", retry_after=LOOK_AGAIN, burns_retry=False)
+        if refund.state == Standing.STOPPED:
+            return StopResult(stopped=True)
+        over = refund.finished_at is not None or refund.state in {Standing.SENT, Standing.SETTLED}
+        if over or await self._is_there(refund):
+            return StopResult(stopped=False)
+        out_of = (Standing.REQUESTED, Standing.APPROVED, Standing.UNKNOWN, Standing.FAILED)
+        await self._refunds.move(refund.id, Standing.STOPPED, out_of=out_of, over=True, failure=stop_reason)
+        sentence = f"Refund stopped before it was made: {_words(stop_reason)}"
+        facts = {"refund_id": refund.id, "reason": stop_reason}
+        await self._cases.write(
+            Entry(refund.case_id, f"refund_stopped:{refund.id}", "refund_stopped", sentence, facts)
+        )
+        return StopResult(stopped=True)
+
+    async def _require_approval(self, refund: Refund, policy_round: int) -> None:
+        """Of the amount that our books say, by the records alone."""
+        policy = await self._policy(policy_round)
+        verdict = await self._approvals.verdict(refund, policy, _instance())
+        assert verdict is not None  # noqa: S101  # no answer at all is a verdict, too
+        if not policy.fits(refund) or not verdict.complete or verdict.amount != refund.amount_minor:
+            key = f"approval_missing:{refund.id}:{policy_round}:{len(verdict.answers)}"
+            sentence = "The refund was not made: the engine's records do not show every approval it needs"
+            facts = {"refund_id": refund.id, "needed": policy.approvals, "given": len(verdict.given)}
+            await self._cases.write(Entry(refund.case_id, key, "approval_missing", sentence, facts))
+            raise BusinessOutcome(Errors.APPROVAL_MISSING, "the records do not show every approval")
+
+    async def _policy(self, which: int) -> Policy:
+        policy = await self._approvals.policy(_instance(), which)
+        if policy is None:
+            raise Retryable(
+                "the engine's record of the policy is on its way", retry_after=LOOK_AGAIN, burns_retry=False
+            )
+        return policy
+
+    async def _so_far(self, refund: Refund) -> Verdict | None:
+        policy = await self._approvals.policy(_instance(), 0)
+        return await self._approvals.verdict(refund, policy, _instance()) if policy else None
+
+    async def _make(self, refund: Refund) -> RefundStanding:
+        """A provider that says nothing makes it unknown; what is unknown already stays so while nobody answers."""
+        try:
+            made = await self._journal.once(self._intent(refund))
+        except RefusedError as refusal:
+            return await self._failed(refund, str(refusal))
+        except (OutcomeUnknown, Unavailable) as error:
+            if isinstance(error, Unavailable) and refund.state != Standing.UNKNOWN:
+                raise
+            await self._refunds.move(refund.id, Standing.UNKNOWN, out_of=OPEN)
+            standing = "The provider gave no clear answer: it may have been made, or not"
+            await self._tell(refund, f"refund_unknown:{refund.id}:{refund.attempt}", "refund_unknown", standing)
+            return RefundStanding(Standing.UNKNOWN, 0, standing)
+        return await self._made(refund, made)
+
+    async def _made(self, refund: Refund, made: Made) -> RefundStanding:
+        """What the provider has counts."""
+        if made.state is RefundState.FAILED:
+            return await self._failed(refund, made.failure or "failed")
+        state = STANDS[made.state]
+        await self._refunds.move(
+            refund.id,
+            state,
+            out_of=(Standing.FAILED, *OPEN),
+            over=state == Standing.SETTLED,
+            provider_refund_id=made.id,
+            failure=None,
+        )
+        if state == Standing.SENT:
+            return RefundStanding(state, 0, "The provider has it; the money is on its way")
+        await self._tell(
+            refund, f"refund_settled:{refund.id}", "refund_settled", "The customer has the money back"
+        )
+        return RefundStanding(state, refund.amount_minor, "The customer has the money back")
+
+    async def _failed(self, refund: Refund, failure: str) -> RefundStanding:
+        await self._refunds.move(refund.id, Standing.FAILED, out_of=OPEN, failure=failure)
+        standing = f"The provider did not pay it back: {_words(failure)}"
+        await self._tell(
+            refund, f"refund_failed:{refund.id}:{refund.attempt}:{failure}", "refund_failed", standing
+        )
+        return RefundStanding(Standing.FAILED, 0, standing)
+
+    async def _is_there(self, refund: Refund) -> bool:
+        """Whether the provider has it and it did not fail; if not, it is never made under this reference."""
+        if await self._journal.stop(self._intent(refund)) is None:
+            return False
+        made = await self._payments.find_refund(refund.charge_id, _reference(refund))
+        return made is not None and made.state is not RefundState.FAILED
+
+    def _intent(self, refund: Refund) -> Intent[Made]:
+        """The one refund under this id and attempt."""
+        amount, reference = Money(refund.amount_minor, refund.currency), _reference(refund)
+
+        async def call() -> Made:
+            try:
+                return await self._payments.refund(refund.charge_id, reference, amount, refund.reason)
+            except RefundRefusedError as error:
+                raise RefusedError(str(error)) from error
+
+        def entry(made: Made) -> Entry:
+            facts = {"refund_id": refund.id, "provider_refund_id": made.id, "amount": amount.minor}
+            sentence = f"Refund sent to the payment provider: {describe(amount)} as {made.id}"
+            facts |= {"currency": amount.currency, "standing": "The provider has it; the money is on its way"}
+            return Entry(refund.case_id, f"refund_sent:{reference}", "refund_sent", sentence, facts)
+
+        return Intent(
+            key=_journal_key(refund),
+            kind="refund",
+            case_id=refund.case_id,
+            request={"charge_id": refund.charge_id, "amount": amount.minor, "currency": amount.currency},
+            result_type=Made,
+            call=call,
+            find=lambda asked: self._payments.find_refund(asked["charge_id"], reference),
+            entry=entry,
+        )
+
+    async def _tell(self, refund: Refund, key: str, kind: str, standing: str) -> None:
+        amount = describe(Money(refund.amount_minor, refund.currency))
+        facts = {"refund_id": refund.id, "amount": refund.amount_minor, "standing": standing}
+        sentence = f"Refund of {amount}: {standing[0].lower()}{standing[1:]}"
+        await self._cases.write(Entry(refund.case_id, key, kind, sentence, facts))
+
+    async def _announce(self, refund: Refund, key: str, name: str, sentence: str) -> None:
+        payload = {"shopify_order_id": refund.case_id, "refund_id": refund.id}
+        await self._effects.publish(Event(key, name, payload), refund.case_id, sentence)
+
+    async def _of(self, refund_id: str) -> Refund:
+        refund = await self._refunds.get(refund_id)
+        if refund is None:
+            raise NeedsHuman(f"There is no refund {refund_id} in our books.")
+        return refund
+
+    async def _order(self, order_id: str) -> Order:
+        """As the case file has it; an order that no process has read yet is read from the shop."""
+        known = await self._cases.find_order(order_id)
+        if known is None:
+            known = await self._shop.get_order(order_id)
+            await self._cases.describe(PROCESS, known)
+        return known
+
+
+def _instance() -> int:
+    job = current_job()
+    return job.process_instance_key if job else 0
+
+
+def _reference(refund: Refund) -> str:
+    return f"orderops-{refund.id}" + _nth(refund)
+
+
+def _journal_key(refund: Refund) -> str:
+    return f"refund:{refund.id}" + _nth(refund)
+
+
+def _nth(refund: Refund) -> str:
+    """A refund that failed at the provider keeps its reference for ever: another attempt needs another one."""
+    return f":{refund.attempt}" if refund.attempt > 1 else ""
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _computed(refund: Refund, left: Left, order: Order) -> Entry:
+    """By line; what was paid besides is shipping and tax."""
+    lines = [{"sku": line.sku, "paid": line.quantity * line.unit_price.minor} for line in order.lines]
+    articles = sum(line.quantity * line.unit_price.minor for line in order.lines)
+    facts = {
+        "refund_id": refund.id,
+        "amount": refund.amount_minor,
+        "currency": refund.currency,
+        "captured": left.captured,
+        "refunded_before": left.refunded,
+        "reserved_by_others": left.reserved,
+        "lines": lines,
+        "shipping_and_tax": order.total.minor - articles,
+    }
+    amount = describe(Money(refund.amount_minor, refund.currency))
+    sentence = f"Refund of {amount} reserved ({_words(refund.reason)})"
+    if refund.state == Standing.REJECTED:
+        sentence = f"No refund: {_words(refund.failure or refund.state)}"
+    return Entry(refund.case_id, f"refund_computed:{refund.id}", "refund_computed", sentence, facts)
+
+
+def _row(judged: Judged) -> dict[str, object]:
+    answer = judged.answer
+    return {
+        "task_key": answer.task_key,
+        "person": answer.person,
+        "decision": answer.decision,
+        "amount_minor": judged.amount,
+        "reason": answer.reason,
+        "void": judged.void,
+        "decided_at": answer.at,
+    }
+
+
+def _judged(refund: Refund, judged: Judged) -> Entry:
+    """An entry when an answer counts, and another one when it does not, or not any more."""
+    answer = judged.answer
+    who = answer.person or "Somebody unnamed"
+    facts = {"refund_id": refund.id, "task": str(answer.task_key), "person": answer.person}
+    because = f": {answer.reason}" if answer.reason else ""
+    if judged.void:
+        facts |= {"void": judged.void}
+        sentence = f"The approval by {who} does not count: {judged.void}"
+        return Entry(refund.case_id, f"approval_void:{answer.task_key}", "approval_void", sentence, facts)
+    if answer.decision == "reject":
+        sentence, kind = f"{who} rejected the refund{because}", "refund_rejected"
+    else:
+        amount = describe(Money(judged.amount or 0, refund.currency))
+        sentence, kind = f"{who} approved {amount}{because}", "approval_given"
+    return Entry(refund.case_id, f"{kind}:{answer.task_key}", kind, sentence, facts)
+
+
+def registration(jobs: RefundJobs) -> Process:
+    """Everything bpmn/refund.bpmn needs of us."""
+    return Process(
+        id=PROCESS,
+        jobs=(
+            Job("refund.compute_refundable", jobs.compute_refundable),
+            Job("refund.note_approval_request", jobs.note_approval_request),
+            Job("refund.remind_approvers", jobs.remind_approvers),
+            Job("refund.escalate_approval", jobs.escalate_approval),
+            Job("refund.check_approval", jobs.check_approval),
+            Job("refund.execute_refund", jobs.execute_refund),
+            Job("refund.follow_refund", jobs.follow_refund),
+            Job("refund.handle_failure", jobs.handle_failure),
+            Job("refund.book_refund", jobs.book_refund),
+            Job("refund.tell_customer", jobs.tell_customer),
+            Job("refund.stop_refund", jobs.stop_refund),
+        ),
+        messages=MESSAGES,
+        errors=Errors,
+        outcomes=OUTCOMES,
+    )
