@@ -192,6 +192,10 @@ def _to_shipment(row: ShipmentRow) -> Shipment:
     return Shipment(parcels, complete=row.complete or row.cancelled, cancelled=row.cancelled)
 
 
+def order_number(row: SupplierOrderRow) -> str:
+    """The supplier's own number of an order."""
+    return f"{SUPPLIERS[row.supplier].prefix}-{row.number}"
+
+
 def _to_order(row: SupplierOrderRow) -> SupplierOrder:
-    number = f"{SUPPLIERS[row.supplier].prefix}-{row.number}"
-    return SupplierOrder(number, row.supplier, row.reference, Money(row.cost_minor, row.currency))
+    return SupplierOrder(order_number(row), row.supplier, row.reference, Money(row.cost_minor, row.currency))

@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from workers.adapters.mock_behaviour import MEANINGS, OPERATIONS, behave, behaviours, misbehave
 from workers.adapters.mock_books import BehaviourRow, EventRow, MailRow, PostingRow, SupplierOrderRow
-from workers.adapters.mock_catalogue import SUPPLIERS
 from workers.adapters.mock_shop import MockShop
+from workers.adapters.mock_supplier import order_number
 from workers.adapters.mock_world import MockWorld
 from workers.adapters.olist import read_jsonl
 from workers.adapters.shopify_orders import to_order
@@ -158,7 +158,7 @@ def orders_command(order: OrderOption = None, limit: LimitOption = 50) -> None:
         place = f"{row.address['city']}, {row.address['country']}"
         cost = describe(Money(row.cost_minor, row.currency))
         asked = "once" if row.requests == 1 else f"{row.requests} times"
-        number = f"{SUPPLIERS[row.supplier].prefix}-{row.number}"
+        number = order_number(row)
         add(table, number, row.reference, cost, articles, place, when(row.placed_at), asked)
     console.print(table if rows else "Nothing has been bought.")
 

@@ -13,13 +13,16 @@ from workers.ports.currencies import describe, exponent, to_money
 from workers.ports.payments import Dispute, Refund
 from workers.ports.values import Money
 from workers.runtime.errors import NeedsHuman, UserError
+from workers.runtime.mocked import webhooks
 from workers.runtime.mocked.clock import duration
-from workers.runtime.mocked.screen import LimitOption, OrderOption, add, ask, console, new_table, when
+from workers.runtime.mocked.screen import LimitOption, OrderOption, Untold, add, ask, console, new_table, when
+from workers.runtime.mocked.webhooks import tell
 
 DISPUTE_HELP = """Let the customer's bank claim the payment of an order back.
 
 Nothing can be refunded of the charge from then on, until the dispute is won. Evidence is taken until its due date,
-by the outside world's clock.
+by the outside world's clock. Stripe tells us by its webhook, if the api runs; with --untold that gets lost.
+PayPal's webhooks only PayPal can sign.
 
 Reasons are Stripe's: product_not_received, product_unacceptable, fraudulent, duplicate, credit_not_processed,
 subscription_canceled, unrecognized, general.
@@ -103,6 +106,7 @@ def dispute_command(
     reason: Annotated[str, typer.Option(help="In Stripe's words.")] = "product_not_received",
     amount: Annotated[str | None, typer.Option(help="As 12.50; all that was not refunded without it.")] = None,
     due_in: Annotated[str, typer.Option(help="How long evidence is taken: 7d, 36h.")] = "7d",
+    untold: Untold = False,
 ) -> None:
     """Open a dispute; DISPUTE_HELP explains it to people."""
     lasts = duration(due_in)
@@ -114,34 +118,36 @@ def dispute_command(
         return await bank.open_dispute(charge.id, reason, claimed, await world.now() + lasts)
 
     opened = ask(dispute)
-    claim = f"{describe(opened.amount)} of {opened.charge_id}"
-    console.print(
-        f"{opened.id} claims {claim} back. Evidence is taken until {when(opened.evidence_due_by)}.", markup=False
-    )
+    console.print(f"{opened.id} claims {describe(opened.amount)} of {opened.charge_id} back.", markup=False)
+    console.print(f"Evidence is taken until {when(opened.evidence_due_by)}.")
+    tell(webhooks.disputed(opened, "created"), untold=untold)
 
 
 def close_dispute_command(
     dispute: DisputeId,
     won: Annotated[bool | None, typer.Option("--won/--lost", help="For us.", show_default=False)] = None,
+    untold: Untold = False,
 ) -> None:
     """Decide a dispute; CLOSE_HELP explains it to people."""
     if won is None:
         raise UserError("Who has won?", hint="Add --won or --lost, from our side.")
     closed = ask(lambda world: MockPayments(world).close_dispute(dispute, won=won), _DISPUTES)
     console.print(f"{closed.id} is {closed.state}.", markup=False)
+    tell(webhooks.disputed(closed, "closed"), untold=untold)
 
 
-def settle_refund_command(refund: RefundId) -> None:
+def settle_refund_command(refund: RefundId, untold: Untold = False) -> None:
     """Settle a refund; SETTLE_HELP explains it to people."""
-    _tell(ask(lambda world: _settle(world, refund), _REFUNDS))
+    _say(ask(lambda world: _settle(world, refund), _REFUNDS), untold=untold)
 
 
 def fail_refund_command(
     refund: RefundId,
     reason: Annotated[str, typer.Option(help="In the provider's words.")] = "expired_or_canceled_card",
+    untold: Untold = False,
 ) -> None:
     """Let a refund fail; FAIL_HELP explains it to people."""
-    _tell(ask(lambda world: _fail(world, refund, reason), _REFUNDS))
+    _say(ask(lambda world: _fail(world, refund, reason), _REFUNDS), untold=untold)
 
 
 def add_to(mock: typer.Typer) -> None:
@@ -179,8 +185,8 @@ def _money(text: str, currency: str) -> Money:
     return to_money(text, currency)
 
 
-def _tell(refund: Refund) -> None:
+def _say(refund: Refund, *, untold: bool) -> None:
     why = f" ({refund.failure})" if refund.failure else ""
-    console.print(
-        f"{refund.id}, {describe(refund.amount)} of {refund.charge_id}, is {refund.state}{why}.", markup=False
-    )
+    amount = f"{describe(refund.amount)} of {refund.charge_id}"
+    console.print(f"{refund.id}, {amount}, is {refund.state}{why}.", markup=False)
+    tell(webhooks.refund_changed(refund), untold=untold)

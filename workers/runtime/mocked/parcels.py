@@ -10,16 +10,19 @@ from sqlalchemy import and_, select
 
 from workers.adapters.mock_books import FulfillmentRow, ParcelRow, ShipmentRow, SupplierOrderRow
 from workers.adapters.mock_carriers import MockCarriers
-from workers.adapters.mock_supplier import MockSuppliers
+from workers.adapters.mock_supplier import MockSuppliers, order_number
 from workers.adapters.mock_world import MockWorld
 from workers.ports.carriers import ParcelState, Scan
 from workers.runtime.errors import NeedsHuman, UserError
-from workers.runtime.mocked.screen import LimitOption, OrderOption, add, ask, console, new_table, when
+from workers.runtime.mocked import webhooks
+from workers.runtime.mocked.screen import LimitOption, OrderOption, Untold, add, ask, console, new_table, when
+from workers.runtime.mocked.webhooks import Webhook, tell
 
 SHIP_HELP = """Hand parcels of an order over to a carrier, as its supplier does.
 
 All that was bought for the order and was not sent yet is sent, each supplier order as one parcel; --part says that
-more of it will follow. Nothing is sent by itself.
+more of it will follow. Nothing is sent by itself. The supplier tells us by its webhook, if the api runs; with
+--untold that gets lost.
 
 Examples:
 
@@ -34,7 +37,8 @@ SCAN_HELP = f"""Let a carrier see a parcel, now or at another time of its own.
 States: {", ".join(ParcelState)}.
 
 A carrier that does not know a parcel yet learns of it by its first scan. After returned, delivered means delivered
-to its sender.
+to its sender. We are told as EasyPost (fedex, ups, usps) or AfterShip (all others) would tell us; with --untold
+that gets lost.
 
 Examples:
 
@@ -57,25 +61,28 @@ def ship_command(
     number: Annotated[str | None, typer.Option(help="The tracking number; a new one without it.")] = None,
     carrier: Annotated[str, typer.Option(help="Who brings it.")] = "dhl",
     part: Annotated[bool, typer.Option("--part", help="More of it will follow.")] = False,
+    untold: Untold = False,
 ) -> None:
     """Hand parcels over; SHIP_HELP explains it to people."""
 
-    async def ship(world: MockWorld) -> list[str]:
+    async def ship(world: MockWorld) -> list[tuple[str, Webhook]]:
         waiting = await _unsent(world, order)
         if number is not None and len(waiting) > 1:
             raise NeedsHuman(
                 f"Order {order} has several supplier orders that wait: each needs a number of its own."
             )
-        said = []
+        done = []
         for row in waiting:
             tracking = number or f"JD{secrets.randbelow(10**10):010}"
             await MockSuppliers(world).ship(row.supplier, row.reference, tracking, carrier, complete=not part)
-            said.append(f"{row.supplier} has given {tracking} to {carrier}{', more will follow' if part else ''}.")
-        return said
+            said = f"{row.supplier} has given {tracking} to {carrier}{', more will follow' if part else ''}."
+            done.append((said, webhooks.shipped(row.supplier, order_number(row), tracking)))
+        return done
 
     hint = f"`orderops mock orders --order {order}` shows what was bought, `orderops mock parcels` what was sent."
-    for sentence in ask(ship, hint):
+    for sentence, webhook in ask(ship, hint):
         console.print(sentence, markup=False)
+        tell(webhook, untold=untold)
 
 
 def scan_command(
@@ -85,23 +92,27 @@ def scan_command(
     place: Place = "",
     text: Annotated[str, typer.Option(help="The carrier's words.")] = "",
     at: At = None,
+    untold: Untold = False,
 ) -> None:
     """Let a carrier see a parcel; SCAN_HELP explains it to people."""
     if at is not None and at.tzinfo is None:
         raise UserError("A time needs its offset.", hint="Write it as 2026-03-05T10:00:00Z.")
 
-    async def scan(world: MockWorld) -> tuple[str, Scan]:
-        by = carrier or await _carrier_of(world, number)
-        return by, await MockCarriers(world).scan(by, number, state, at=at, place=place, text=text)
+    async def scan(world: MockWorld) -> tuple[str, Scan, Webhook]:
+        by = (carrier or await _carrier_of(world, number)).lower()
+        carriers = MockCarriers(world)
+        seen = await carriers.scan(by, number, state, at=at, place=place, text=text)
+        return by, seen, webhooks.moved(by, number, await carriers.scans(by, number))
 
-    by, seen = ask(scan, _LIST)
+    by, seen, webhook = ask(scan, _LIST)
     where = f" in {seen.place}" if seen.place else ""
     console.print(f"{by} says of {number}: {seen.state}{where}, {when(seen.at)}.", markup=False)
+    tell(webhook, untold=untold)
 
 
-def deliver_command(number: Number, carrier: Carrier = None, place: Place = "") -> None:
+def deliver_command(number: Number, carrier: Carrier = None, place: Place = "", untold: Untold = False) -> None:
     """Deliver a parcel to the customer; short for `scan NUMBER delivered`."""
-    scan_command(number, ParcelState.DELIVERED, carrier, place)
+    scan_command(number, ParcelState.DELIVERED, carrier, place, untold=untold)
 
 
 def parcels_command(order: OrderOption = None, limit: LimitOption = 50) -> None:

@@ -22,6 +22,7 @@ console = Console(highlight=False)
 OrderOption = Annotated[str | None, typer.Option("--order", help="Only this order's.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest.")]
 
+Untold = Annotated[bool, typer.Option("--untold", help="The webhook gets lost: we are not told.")]
 
 SEED = "`orderops mock shop seed FILE` puts orders into the shop."
 _START = "Start a stack with `orderops up`, or set ORDEROPS_DATABASE_URL to the database of the one you mean."

@@ -1,0 +1,133 @@
+"""What suppliers, carriers and payment providers tell us of themselves: webhooks, signed as theirs are."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import os
+import time
+import unicodedata
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+
+from workers.adapters.mock_carrier_answers import provider_of, webhook
+from workers.ports.carriers import Scan
+from workers.ports.payments import Dispute, Refund
+from workers.runtime.mocked.screen import console
+from workers.runtime.settings import load_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """What is to be told, and by whom."""
+
+    path: str
+    content: Mapping[str, Any]
+    sender: str
+
+    @property
+    def body(self) -> bytes:
+        """As it is posted."""
+        return orjson.dumps(self.content)
+
+
+def shipped(supplier: str, supplier_order_id: str, tracking_number: str) -> Webhook:
+    """A supplier has given a parcel to a carrier."""
+    content = {"event": "shipped", "supplier_order_id": supplier_order_id, "tracking_number": tracking_number}
+    return Webhook(f"/webhooks/suppliers/{supplier}", content, "supplier")
+
+
+def moved(carrier: str, tracking_number: str, scans: Sequence[Scan]) -> Webhook:
+    """A carrier has seen a parcel."""
+    service = provider_of(carrier)
+    content = webhook(carrier, tracking_number, scans)
+    return Webhook(f"/webhooks/carriers/{service}", content, service)
+
+
+def disputed(dispute: Dispute, happened: str) -> Webhook:
+    """A dispute was created, updated or closed."""
+    if dispute.provider == "paypal":
+        return Webhook("/webhooks/paypal", {"resource": {"dispute_id": dispute.id}}, "paypal")
+    described = {
+        "id": dispute.id,
+        "object": "dispute",
+        "charge": dispute.charge_id,
+        "amount": dispute.amount.minor,
+        "currency": dispute.amount.currency.lower(),
+        "reason": dispute.reason,
+        "status": dispute.state,
+        "evidence_details": {"due_by": int(dispute.evidence_due_by.timestamp())},
+    }
+    return _of_stripe(f"charge.dispute.{happened}", described)
+
+
+def refund_changed(refund: Refund) -> Webhook:
+    """A refund has settled or come back. Noted with it is our refund's id, which our reference is made of."""
+    ours = refund.reference.removeprefix("orderops-").partition(":")[0]
+    described = {
+        "id": refund.id,
+        "object": "refund",
+        "charge": refund.charge_id,
+        "amount": refund.amount.minor,
+        "currency": refund.amount.currency.lower(),
+        "status": refund.state,
+        "failure_reason": refund.failure,
+        "metadata": {"orderops-refund": ours},
+    }
+    return _of_stripe("charge.refund.updated", described)
+
+
+def _of_stripe(kind: str, described: Mapping[str, Any]) -> Webhook:
+    event = {"id": f"evt_{uuid.uuid4().hex}", "object": "event", "type": kind, "data": {"object": described}}
+    return Webhook("/webhooks/stripe", event, "stripe")
+
+
+def signature(sender: str, secret: str, body: bytes, at: int) -> dict[str, str]:
+    """The headers that they sign with."""
+    match sender:
+        case "supplier":
+            signed = _hmac(secret, str(at).encode() + b"." + body)
+            return {"X-Orderops-Timestamp": str(at), "X-Orderops-Signature": signed.hex()}
+        case "easypost":
+            normal = unicodedata.normalize("NFKD", secret)
+            return {"X-Hmac-Signature": f"hmac-sha256-hex={_hmac(normal, body).hex()}"}
+        case "aftership":
+            return {"aftership-hmac-sha256": base64.b64encode(_hmac(secret, body)).decode()}
+        case _:
+            signed = _hmac(secret, str(at).encode() + b"." + body)
+            return {"Stripe-Signature": f"t={at},v1={signed.hex()}"}
+
+
+def tell(told: Webhook, *, untold: bool) -> None:
+    """Deliver it, unless it is to get lost, and say what came of it."""
+    if not untold:
+        console.print(asyncio.run(deliver(told)), markup=False)
+
+
+async def deliver(told: Webhook) -> str:
+    """Post it to the api of the running instance, and say what came of it."""
+    settings = load_settings()
+    if told.sender == "paypal":
+        return "We were not told: only PayPal can sign its webhooks."
+    setting = f"ORDEROPS_{told.sender.upper()}_SECRETS"
+    secrets = os.environ.get(setting, "")
+    if not secrets:
+        return f"We were not told: {setting} is not set."
+    address = f"http://{settings.api_host}:{settings.api_port}"
+    headers = {"Content-Type": "application/json"}
+    headers |= signature(told.sender, secrets.split(",")[0].strip(), told.body, int(time.time()))
+    async with httpx.AsyncClient(base_url=address, timeout=10, trust_env=False) as api:
+        try:
+            answer = await api.post(told.path, content=told.body, headers=headers)
+        except httpx.TransportError:
+            return f"We were not told: the api does not answer at {address}."
+    return f"We were told by {told.path}, and answered {answer.status_code}."
+
+
+def _hmac(secret: str, signed: bytes) -> bytes:
+    return hmac.digest(secret.encode(), signed, hashlib.sha256)
