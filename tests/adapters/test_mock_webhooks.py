@@ -139,8 +139,10 @@ async def test_stripe_tells_of_refunds_with_our_id_of_them(
     assert event["data"]["object"]["status"] == "failed"
 
 
-async def test_only_paypal_can_tell_of_its_disputes(world: MockWorld, api: Api, unique: str) -> None:
+async def test_only_paypal_can_tell_of_what_happens_there(world: MockWorld, api: Api, unique: str) -> None:
     await MockShop(world).seed_order(shopify_order(unique, payment_gateway_names=["paypal"]))
+    await MockPayments(world).refund(f"ch_{unique}", unique, Money(1_000, "EUR"), "lost")
+    assert "only PayPal can sign" in await mock("fail-refund", unique)
     assert "only PayPal can sign" in await mock("dispute", unique)
     assert api.told == []
 

@@ -16,7 +16,7 @@ from workers.runtime.errors import NeedsHuman, UserError
 from workers.runtime.mocked import webhooks
 from workers.runtime.mocked.clock import duration
 from workers.runtime.mocked.screen import LimitOption, OrderOption, Untold, add, ask, console, new_table, when
-from workers.runtime.mocked.webhooks import tell
+from workers.runtime.mocked.webhooks import Webhook, tell
 
 DISPUTE_HELP = """Let the customer's bank claim the payment of an order back.
 
@@ -138,7 +138,7 @@ def close_dispute_command(
 
 def settle_refund_command(refund: RefundId, untold: Untold = False) -> None:
     """Settle a refund; SETTLE_HELP explains it to people."""
-    _say(ask(lambda world: _settle(world, refund), _REFUNDS), untold=untold)
+    _say(*ask(lambda world: _settle(world, refund), _REFUNDS), untold=untold)
 
 
 def fail_refund_command(
@@ -147,7 +147,7 @@ def fail_refund_command(
     untold: Untold = False,
 ) -> None:
     """Let a refund fail; FAIL_HELP explains it to people."""
-    _say(ask(lambda world: _fail(world, refund, reason), _REFUNDS), untold=untold)
+    _say(*ask(lambda world: _fail(world, refund, reason), _REFUNDS), untold=untold)
 
 
 def add_to(mock: typer.Typer) -> None:
@@ -161,12 +161,18 @@ def add_to(mock: typer.Typer) -> None:
     mock.command("close-dispute", help=CLOSE_HELP)(close_dispute_command)
 
 
-async def _settle(world: MockWorld, named: str) -> Refund:
-    return await MockPayments(world).settle_refund(await _refund_id(world, named))
+async def _settle(world: MockWorld, named: str) -> tuple[Refund, Webhook]:
+    return await _told(world, await MockPayments(world).settle_refund(await _refund_id(world, named)))
 
 
-async def _fail(world: MockWorld, named: str, failure: str) -> Refund:
-    return await MockPayments(world).fail_refund(await _refund_id(world, named), failure)
+async def _fail(world: MockWorld, named: str, failure: str) -> tuple[Refund, Webhook]:
+    return await _told(world, await MockPayments(world).fail_refund(await _refund_id(world, named), failure))
+
+
+async def _told(world: MockWorld, refund: Refund) -> tuple[Refund, Webhook]:
+    """The refund, and what its provider tells of it."""
+    charge = await world.one(select(ChargeRow).where(ChargeRow.id == refund.charge_id))
+    return refund, webhooks.refund_changed(refund, charge.provider)
 
 
 async def _refund_id(world: MockWorld, named: str) -> str:
@@ -185,8 +191,8 @@ def _money(text: str, currency: str) -> Money:
     return to_money(text, currency)
 
 
-def _say(refund: Refund, *, untold: bool) -> None:
+def _say(refund: Refund, webhook: Webhook, *, untold: bool) -> None:
     why = f" ({refund.failure})" if refund.failure else ""
     amount = f"{describe(refund.amount)} of {refund.charge_id}"
     console.print(f"{refund.id}, {amount}, is {refund.state}{why}.", markup=False)
-    tell(webhooks.refund_changed(refund), untold=untold)
+    tell(webhook, untold=untold)

@@ -66,8 +66,10 @@ def disputed(dispute: Dispute, happened: str) -> Webhook:
     return _of_stripe(f"charge.dispute.{happened}", described)
 
 
-def refund_changed(refund: Refund) -> Webhook:
+def refund_changed(refund: Refund, provider: str) -> Webhook:
     """A refund has settled or come back. Noted with it is our refund's id, which our reference is made of."""
+    if provider == "paypal":
+        return Webhook("/webhooks/paypal", {"resource": {"id": refund.id}}, provider)
     ours = refund.reference.removeprefix("orderops-").partition(":")[0]
     described = {
         "id": refund.id,
