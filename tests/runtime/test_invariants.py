@@ -39,6 +39,7 @@ INSERT INTO orderops.effects (key, kind, case_id, state, request, result, intend
      '{"id": "CJ-1", "supplier": "cj", "reference": "orderops-1", "cost": {"minor": 700, "currency": "EUR"}}',
      :then),
     ('cogs:1', 'posting', '1', 'done', '{"account": "COGS", "minor": 700, "currency": "EUR"}', '{}', :then),
+    ('refund:1-lost', 'refund', '1', 'done', '{"charge_id": "ch_1", "amount": 400, "currency": "EUR"}', '{}', :then),
     ('placed:1', 'event', '1', 'done', '{"name": "placed", "payload": {"cost": 700}}', '{}', :then);
 INSERT INTO mock.supplier_orders (supplier, reference, cost_minor, currency, lines, address)
 VALUES ('cj', 'orderops-1', 700, 'EUR', '[]', '{}');
@@ -47,7 +48,7 @@ VALUES ('cogs:1', 'COGS', 700, 'EUR', '1', '');
 INSERT INTO mock.charges (id, provider, order_id, captured_minor, refunded_minor, currency)
 VALUES ('ch_1', 'stripe', '1', 1000, 400, 'EUR');
 INSERT INTO mock.refunds (id, charge_id, order_id, reference, amount_minor, currency, reason, state)
-VALUES ('re_1', 'ch_1', '1', '1-lost', 400, 'EUR', 'lost', 'succeeded');
+VALUES ('re_1', 'ch_1', '1', 'orderops-1-lost', 400, 'EUR', 'lost', 'succeeded');
 INSERT INTO mock.shop_fulfillments (key, order_id, carrier, tracking_number) VALUES ('1/JD1', '1', 'dhl', 'JD1');
 INSERT INTO mock.events (key, name, payload) VALUES ('placed:1', 'placed', '{"cost": 700}');
 """
@@ -111,7 +112,7 @@ async def instance(url: str) -> AsyncIterator[Instance]:
 async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
     checks = await check(instance.database, [PROCESS], timedelta())
     assert [one.violations for one in checks] == [[]] * len(checks)
-    assert [one.checked for one in checks] == [1, 1, 3, 1, 1, 1, 3, 1, 0]
+    assert [one.checked for one in checks] == [1, 1, 4, 1, 1, 1, 4, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
             "UPDATE mock.charges SET refunded_minor = 800;\nINSERT INTO mock.refunds SELECT 're_2', number + 1, "
             "charge_id, order_id, reference, amount_minor, currency, reason, state FROM mock.refunds",
             "I2",
-            "refund 1-lost: is in the books 2 times",
+            "refund orderops-1-lost: is in the books 2 times",
         ),
         (
             "UPDATE mock.charges SET refunded_minor = 1001;\nUPDATE mock.refunds SET amount_minor = 1001",

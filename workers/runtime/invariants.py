@@ -90,8 +90,11 @@ ONE_INSTANCE = Rule(
 
 EFFECTS = Rule(
     "I2",
-    "supplier orders, postings, mails and events are there once, as the journal says",
-    "SELECT count(*) FROM orderops.effects WHERE kind IN ('supplier_order', 'posting', 'mail', 'event')",
+    "supplier orders, refunds, postings, mails and events are there once, as the journal says",
+    """
+    SELECT count(*) FROM orderops.effects
+    WHERE kind IN ('supplier_order', 'refund', 'posting', 'mail', 'event')
+    """,
     """
     WITH journal AS (
         SELECT key, kind, state, intended_at, case_id,
@@ -99,11 +102,15 @@ EFFECTS = Rule(
                     THEN jsonb_build_object('supplier', result->>'supplier', 'minor', result->'cost'->'minor',
                                             'currency', result->'cost'->>'currency')
                     ELSE request END AS what
-        FROM orderops.effects WHERE kind IN ('supplier_order', 'posting', 'mail', 'event')
+        FROM orderops.effects WHERE kind IN ('supplier_order', 'refund', 'posting', 'mail', 'event')
     ), books AS (
         SELECT 'supplier_order:' || substr(reference, length('orderops-') + 1) AS key,
                jsonb_build_object('supplier', supplier, 'minor', cost_minor, 'currency', currency) AS what
         FROM mock.supplier_orders WHERE reference LIKE 'orderops-%'
+        UNION ALL
+        SELECT 'refund:' || substr(reference, length('orderops-') + 1),
+               jsonb_build_object('charge_id', charge_id, 'amount', amount_minor, 'currency', currency)
+        FROM mock.refunds WHERE reference LIKE 'orderops-%'
         UNION ALL
         SELECT key, jsonb_build_object('account', account, 'minor', amount_minor, 'currency', currency)
         FROM mock.ledger_postings
