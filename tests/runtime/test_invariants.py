@@ -39,7 +39,8 @@ INSERT INTO orderops.effects (key, kind, case_id, state, request, result, intend
      '{"id": "CJ-1", "supplier": "cj", "reference": "orderops-1", "cost": {"minor": 700, "currency": "EUR"}}',
      :then),
     ('cogs:1', 'posting', '1', 'done', '{"account": "COGS", "minor": 700, "currency": "EUR"}', '{}', :then),
-    ('refund:1-lost', 'refund', '1', 'done', '{"charge_id": "ch_1", "amount": 400, "currency": "EUR"}', '{}', :then),
+    ('refund:1-lost', 'refund', '1', 'done', '{"charge_id": "ch_1", "amount": 400, "currency": "EUR"}', '{}',
+     :then),
     ('placed:1', 'event', '1', 'done', '{"name": "placed", "payload": {"cost": 700}}', '{}', :then);
 INSERT INTO mock.supplier_orders (supplier, reference, cost_minor, currency, lines, address)
 VALUES ('cj', 'orderops-1', 700, 'EUR', '[]', '{}');
