@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from api import csrf, form_body
 from api.errors import Problem, unavailable
 from api.identity import Recognised, recognise
+from api.paypal import PayPal
 from api.people import Actor
 from api.rights import ROUTES, Right
 from api.store import Store
@@ -59,6 +60,11 @@ async def links(request: Request) -> Links:
 async def payments(request: Request) -> Payments:
     """The payment providers."""
     return request.app.state.assembled.payments  # type: ignore[no-any-return]
+
+
+async def paypal(request: Request) -> PayPal:
+    """Checks PayPal's deliveries."""
+    return request.app.state.paypal  # type: ignore[no-any-return]
 
 
 async def trace_id(request: Request) -> str:
@@ -109,6 +115,7 @@ EngineOf = Annotated[Engine, Depends(engine)]
 RegistryOf = Annotated[Registry, Depends(processes)]
 StoreOf = Annotated[Store, Depends(store)]
 PaymentsOf = Annotated[Payments, Depends(payments)]
+PayPalOf = Annotated[PayPal, Depends(paypal)]
 LinksOf = Annotated[Links, Depends(links)]
 TraceId = Annotated[str, Depends(trace_id)]
 

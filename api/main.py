@@ -24,6 +24,7 @@ from api.logins import HASHING_AT_ONCE
 from api.middleware import Surroundings
 from api.openapi import add_schemas
 from api.openid import OpenId
+from api.paypal import PayPal
 from api.routes import (
     cases,
     customers,
@@ -31,6 +32,7 @@ from api.routes import (
     incidents,
     login,
     openid,
+    payment_webhooks,
     processes,
     records,
     refunds,
@@ -44,6 +46,7 @@ from api.routes import (
     webhooks,
 )
 from api.schemas.common import ProblemBody
+from api.schemas.payments import PayPalEvent, StripeEvent
 from api.schemas.refunds import RefundAsked
 from api.schemas.shopify import ShopifyOrder
 from api.schemas.tasks import Claim, Completion
@@ -72,6 +75,7 @@ def create_app(assembled: Assembled) -> FastAPI:
     )
     documented = (
         webhooks.router,
+        payment_webhooks.router,
         processes.router(assembled.processes),
         tasks.router,
         incidents.router,
@@ -81,10 +85,12 @@ def create_app(assembled: Assembled) -> FastAPI:
     )
     app.state.changes = Changes(assembled.database)
     _furnish(app, assembled, (*documented, customers.router, login.router, openid.router, *PAGES, site.router))
+    app.state.paypal = PayPal(assembled.certificates)
     app.state.openid = OpenId(assembled.settings) if assembled.settings.oidc_issuer else None
     _serve_files(app)
     payloads = [message.payload for process in assembled.processes for message in process.messages]
-    add_schemas(app, [ProblemBody, ShopifyOrder, Claim, Completion, RefundAsked, *payloads])
+    bodies = [ProblemBody, ShopifyOrder, StripeEvent, PayPalEvent, Claim, Completion, RefundAsked]
+    add_schemas(app, [*bodies, *payloads])
     return app
 
 

@@ -29,6 +29,7 @@ from workers.runtime.listening import listen
 from workers.runtime.settings import Settings
 
 SECRET, OLD_SECRET, TOKEN = "new-secret", "old-secret", "token-of-a-program"
+WEBHOOK_ID, OLD_WEBHOOK_ID = "1JE4291016473214C", "0EH40505U7160970P"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 _order_ids = itertools.count(uuid.uuid4().int % 10**12 + 10**12)
@@ -63,6 +64,8 @@ def settings(database_url: str) -> Settings:
     return Settings(
         database_url=PostgresDsn(database_url),
         shopify_secrets=(SecretStr(SECRET), SecretStr(OLD_SECRET)),
+        stripe_secrets=(SecretStr(SECRET), SecretStr(OLD_SECRET)),
+        paypal_webhook_ids=(WEBHOOK_ID, OLD_WEBHOOK_ID),
         api_tokens=(SecretStr("another-token"), SecretStr(TOKEN)),
         link_secret=SecretStr("link-secret"),
         records_password=SecretStr("records-password"),

@@ -5,11 +5,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.decisions import test_address_check, test_no_answer, test_refund_policy, test_supplier
+from tests.decisions import (
+    test_address_check,
+    test_chargeback_response,
+    test_no_answer,
+    test_refund_policy,
+    test_supplier,
+)
 from tests.decisions.conftest import MODELS, Evaluate
 
 DMN = "{https://www.omg.org/spec/DMN/20191111/MODEL/}"
-CASES = test_address_check.CASES + test_supplier.CASES + test_no_answer.CASES + test_refund_policy.CASES
+MODULES = (test_address_check, test_chargeback_response, test_no_answer, test_refund_policy, test_supplier)
+CASES = [case for module in MODULES for case in module.CASES]
 
 
 @pytest.mark.engine

@@ -14,7 +14,7 @@ from workers.runtime.settings import Settings
 def settings(engine: Stack | Containers) -> Settings:
     environment = engine.environment()
     values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in environment.items()}
-    ours = {"shopify_secrets": SECRET, "api_tokens": TOKEN, "settling_seconds": 2}
+    ours = {"shopify_secrets": SECRET, "stripe_secrets": SECRET, "api_tokens": TOKEN, "settling_seconds": 2}
     return Settings.model_validate({**values, **ours})
 
 

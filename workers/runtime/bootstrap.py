@@ -5,9 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from workers import fulfillment, refund
+from workers import chargeback, fulfillment, refund
 from workers.adapters.address_facts import PostalAddresses
 from workers.adapters.mock_carriers import MockCarriers
+from workers.adapters.mock_certificates import MockCertificates
 from workers.adapters.mock_events import MockEventBus
 from workers.adapters.mock_ledger import MockLedger
 from workers.adapters.mock_mail import MockMailer
@@ -27,6 +28,7 @@ from workers.casefile.sealing import Seals
 from workers.common import Effects, Questions
 from workers.ports.addresses import Addresses
 from workers.ports.carriers import Carriers
+from workers.ports.certificates import CertificateStore
 from workers.ports.events import EventBus
 from workers.ports.ledger import Ledger
 from workers.ports.mail import Mailer
@@ -55,6 +57,7 @@ class Outside:
     mailer: Mailer
     events: EventBus
     addresses: Addresses
+    certificates: CertificateStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Assembled:
     sealer: Sealer
     books: Books
     payments: Payments
+    certificates: CertificateStore
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -99,6 +103,7 @@ def mocked_outside(world: MockWorld) -> Outside:
         mailer=MockMailer(world),
         events=MockEventBus(world),
         addresses=PostalAddresses(),
+        certificates=MockCertificates(),
     )
 
 
@@ -139,7 +144,19 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             refunds=Refunds(database),
             approvals=Approvals(database),
         )
-        processes = (fulfillment.registration(jobs), refund.registration(refunding))
+        disputes = chargeback.Chargeback(
+            payments=outside.payments,
+            shop=outside.shop,
+            carriers=outside.carriers,
+            journal=journal,
+            effects=effects,
+            cases=cases,
+        )
+        processes = (
+            fulfillment.registration(jobs),
+            refund.registration(refunding),
+            chargeback.registration(disputes),
+        )
         yield Assembled(
             settings=settings,
             database=database,
@@ -154,4 +171,5 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             sealer=Sealer(Seals(database), settings.audit_anchors),
             books=Books(database, own),
             payments=outside.payments,
+            certificates=outside.certificates,
         )

@@ -43,6 +43,10 @@ class Settings(BaseSettings):
     """What customers' links begin with."""
     shopify_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Webhook secrets, newest first, comma separated; two are valid during a rotation."""
+    stripe_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Signing secrets of the webhook endpoint at Stripe (whsec_…), the same way."""
+    paypal_webhook_ids: Annotated[tuple[str, ...], NoDecode] = ()
+    """Ids of our webhooks at PayPal, the same way: what PayPal signs names the webhook it is for."""
     api_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Bearer tokens of programs that may do everything, comma separated; `orderops token` makes lesser ones."""
     session_idle_minutes: int = Field(60, ge=1, le=1440)
@@ -84,7 +88,9 @@ class Settings(BaseSettings):
     log_format: str = Field("console", pattern="^(console|json)$")
     """console for people, json for machines."""
 
-    @field_validator("shopify_secrets", "api_tokens", "oidc_roles", mode="before")
+    @field_validator(
+        "shopify_secrets", "stripe_secrets", "paypal_webhook_ids", "api_tokens", "oidc_roles", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

@@ -1,0 +1,360 @@
+"""bpmn/chargeback.bpmn on the real engine: every way a dispute can go, judged by the providers' and our books."""
+
+import asyncio
+from typing import Any, cast
+
+import httpx
+import orjson
+import pytest
+from sqlalchemy import func, insert, select
+from stripe import WebhookSignature
+
+from tests.engine.shop_floor import SECRET, Floor, an_order
+from workers.adapters.mock_books import ChargeRow, DisputeRow, EventRow, RefundRow
+from workers.adapters.mock_carriers import MockCarriers
+from workers.adapters.mock_certificates import MockCertificates
+from workers.adapters.mock_payments import MockPayments
+from workers.adapters.mock_shop import MockShop
+from workers.casefile.cases import Entry
+from workers.casefile.record_models import Instance
+from workers.ports.carriers import ParcelState
+from workers.ports.payments import Dispute
+from workers.ports.values import Money
+
+pytestmark = pytest.mark.engine
+
+
+class Bank:
+    """A customer's bank, as the floor meets it: what it claims, decides, and what its provider tells us."""
+
+    def __init__(self, floor: Floor) -> None:
+        self.floor = floor
+        self.payments = MockPayments(floor.world)
+
+    async def claims(
+        self, reason: str = "product_not_received", delivered: bool = True, told: bool = True, **changes: Any
+    ) -> Dispute:
+        """Claim the payment of an order that was sent, by default, and brought where it was to go."""
+        order = an_order(**changes)
+        case_id = await MockShop(self.floor.world).seed_order(order)
+        if delivered:
+            await self.was_delivered(case_id)
+        return await self.claims_of(case_id, reason, told=told)
+
+    async def claims_of(
+        self, case_id: str, reason: str = "product_not_received", told: bool = True, amount: Money | None = None
+    ) -> Dispute:
+        """Claim the payment of an order that is there, and let the provider tell us."""
+        dispute = await self.payments.open_dispute(f"ch_{case_id}", reason, amount)
+        if told:
+            await self.tells(dispute, "created")
+        return dispute
+
+    async def was_delivered(self, case_id: str) -> None:
+        """A parcel of the order was delivered in Berlin, and its case file knows its number."""
+        number = f"JD{case_id}"
+        carriers = MockCarriers(self.floor.world)
+        await carriers.scan("dhl", number, ParcelState.IN_TRANSIT, place="Leipzig")
+        await carriers.scan("dhl", number, ParcelState.DELIVERED, place="10115 Berlin, DE")
+        facts = {"carrier": "dhl", "tracking_number": number}
+        entry = Entry(case_id, f"parcel:{number}", "parcel_sent", f"Parcel {number} is on its way", facts)
+        await self.floor.app.cases.write(entry)
+
+    async def tells(self, dispute: Dispute, what: str, times: int = 1) -> None:
+        """Stripe's webhook, so many times at once."""
+        event = {"type": f"charge.dispute.{what}", "data": {"object": {"id": dispute.id}}}
+        raw = orjson.dumps(event)
+
+        async def deliver() -> httpx.Response:
+            signature = cast(str, WebhookSignature.generate_signature_header(raw.decode(), SECRET))
+            headers = {"Content-Type": "application/json", "Stripe-Signature": signature}
+            return await self.floor.http.post("/webhooks/stripe", content=raw, headers=headers)
+
+        for answer in await asyncio.gather(*(deliver() for _ in range(times))):
+            assert answer.status_code == 200, answer.text
+
+    async def decides(self, dispute: Dispute, *, won: bool, told: bool = True) -> None:
+        """The dispute is closed, and the provider tells us, or its message gets lost."""
+        await self.payments.close_dispute(dispute.id, won=won)
+        if told:
+            await self.tells(dispute, "closed")
+
+    async def row(self, dispute: Dispute) -> DisputeRow:
+        """The dispute in the provider's own books."""
+        return await self.floor.world.one(select(DisputeRow).where(DisputeRow.id == dispute.id))
+
+    async def awaits_verdict(self, dispute: Dispute, times: int = 1) -> None:
+        """Everything of ours is done, so often; now the bank has to decide."""
+        await self.floor.until(dispute.order_id, "Task_AwaitVerdict", times=times)
+
+    async def ends(self, dispute: Dispute) -> str:
+        """How the chargeback ended."""
+        return await self.floor.ends(dispute.order_id, "chargeback")
+
+    async def booked(self, dispute: Dispute) -> list[tuple[str, int]]:
+        """What stands in our books because of the dispute."""
+        rows = [row for row in await self.floor.booked(dispute.order_id) if row.account == "CHARGEBACKS"]
+        return [(row.memo, row.amount_minor) for row in rows]
+
+    async def announced(self, dispute: Dispute) -> list[str]:
+        """What other systems heard of the dispute."""
+        query = select(EventRow).where(EventRow.payload["dispute_id"].astext == dispute.id)
+        return [row.name for row in await self.floor.world.rows(query.order_by(EventRow.number))]
+
+
+@pytest.fixture
+def bank(floor: Floor) -> Bank:
+    return Bank(floor)
+
+
+async def took(floor: Floor, case_id: str, flow: str) -> None:
+    await floor.until(case_id, flow, "SEQUENCE_FLOW_TAKEN")
+
+
+class TestTheTableKnows:
+    async def test_what_was_delivered_is_shown_and_won(self, bank: Bank) -> None:
+        dispute = await bank.claims()
+        await bank.awaits_verdict(dispute)
+        row = await bank.row(dispute)
+        assert (row.state, row.answers) == ("under_review", 1)
+        assert row.evidence["shipping_tracking_number"] == f"JD{dispute.order_id}"
+        assert "delivered" in row.evidence["uncategorized_text"]
+        assert "10115 Berlin" in row.evidence["shipping_address"]
+        await bank.decides(dispute, won=True)
+        assert await bank.ends(dispute) == "chargeback_won"
+        assert await bank.booked(dispute) == []
+        assert await bank.announced(dispute) == ["chargeback_won"]
+
+    async def test_a_lost_one_is_booked_although_its_message_got_lost(self, bank: Bank, floor: Floor) -> None:
+        """Asked every day: first there is no verdict yet."""
+        dispute = await bank.claims()
+        await bank.awaits_verdict(dispute)
+        await floor.travel(days=1, minutes=1)
+        await bank.awaits_verdict(dispute, times=2)
+        await bank.decides(dispute, won=False, told=False)
+        await floor.travel(days=1, minutes=1)
+        assert await bank.ends(dispute) == "chargeback_lost"
+        assert await bank.booked(dispute) == [(dispute.id, 11_900)]
+        assert await bank.announced(dispute) == ["chargeback_lost"]
+        assert (await bank.row(dispute)).answers == 1
+
+    async def test_what_nobody_can_show_is_accepted_and_booked(self, bank: Bank) -> None:
+        dispute = await bank.claims("fraudulent", delivered=False, total_price="45.00")
+        assert await bank.ends(dispute) == "chargeback_accepted"
+        row = await bank.row(dispute)
+        assert (row.state, row.answers, row.evidence) == ("accepted", 1, {})
+        assert await bank.booked(dispute) == [(dispute.id, 4_500)]
+        assert await bank.announced(dispute) == ["chargeback_lost"]
+
+    async def test_what_was_refunded_is_accepted_and_neither_refunded_nor_booked_again(
+        self, bank: Bank, floor: Floor
+    ) -> None:
+        case_id = await MockShop(floor.world).seed_order(an_order())
+        await bank.payments.refund(f"ch_{case_id}", "earlier", Money(11_900, "EUR"), "returned")
+        dispute = await bank.claims_of(case_id, amount=Money(11_900, "EUR"))
+        assert await bank.ends(dispute) == "chargeback_accepted"
+        assert (await bank.row(dispute)).state == "accepted"
+        refunds = await floor.world.rows(select(RefundRow).where(RefundRow.order_id == case_id))
+        assert [refund.amount_minor for refund in refunds] == [11_900]
+        assert await bank.booked(dispute) == []
+
+    async def test_of_what_was_refunded_in_part_the_rest_is_booked(self, bank: Bank, floor: Floor) -> None:
+        case_id = await MockShop(floor.world).seed_order(an_order())
+        await bank.payments.refund(f"ch_{case_id}", "earlier", Money(10_000, "EUR"), "damaged")
+        dispute = await bank.claims_of(case_id, "fraudulent", amount=Money(11_900, "EUR"))
+        assert await bank.ends(dispute) == "chargeback_accepted"
+        assert await bank.booked(dispute) == [(dispute.id, 1_900)]
+
+
+class TestAPersonDecides:
+    @pytest.mark.parametrize(
+        ("response", "state"), [("submit", "under_review"), ("accept", "accepted")], ids=["submit", "accept"]
+    )
+    async def test_somebody_of_finance_or_a_lead_decides(
+        self, response: str, state: str, bank: Bank, floor: Floor
+    ) -> None:
+        dispute = await bank.claims("product_unacceptable")
+        task = await floor.task(dispute.order_id, "Task_DecideOnDispute")
+        assert (sorted(task.candidate_groups), task.priority) == (["finance", "lead"], 80)
+        assert task.due_at is not None
+        assert task.due_at < dispute.evidence_due_by
+        assert (await floor.complete(task, {"response": response})).is_success
+        if response == "submit":
+            await bank.awaits_verdict(dispute)
+            await bank.decides(dispute, won=False)
+            assert await bank.ends(dispute) == "chargeback_lost"
+        else:
+            assert await bank.ends(dispute) == "chargeback_accepted"
+        assert (await bank.row(dispute)).state in {state, "lost"}
+        assert (await bank.row(dispute)).answers == 1
+        [asked] = [
+            each for each in await floor.app.cases.timeline(dispute.order_id) if each.kind == "dispute_asked"
+        ]
+        assert "a person decides" in asked.sentence
+
+    async def test_who_says_nothing_is_reminded_and_then_evidence_is_submitted_in_time(
+        self, bank: Bank, floor: Floor
+    ) -> None:
+        dispute = await bank.claims("product_unacceptable")
+        await floor.task(dispute.order_id, "Task_DecideOnDispute")
+        await floor.travel(days=4, minutes=1)
+        await floor.until(dispute.order_id, "Event_DecidersReminded")
+        assert await bank.announced(dispute) == ["chargeback_decision_due"]
+        assert (await bank.row(dispute)).answers == 0
+        await floor.travel(days=2)
+        await bank.awaits_verdict(dispute)
+        row = await bank.row(dispute)
+        assert (row.state, row.answers) == ("under_review", 1)
+        assert row.answered_at is not None
+        assert row.answered_at < row.evidence_due_by
+        await took(floor, dispute.order_id, "Flow_FallbackTaken")
+        await bank.decides(dispute, won=True)
+        assert await bank.ends(dispute) == "chargeback_won"
+
+    async def test_nobody_has_to_decide_any_more_on_what_was_closed_meanwhile(
+        self, bank: Bank, floor: Floor
+    ) -> None:
+        """The customer withdrew it."""
+        dispute = await bank.claims("product_unacceptable")
+        await floor.task(dispute.order_id, "Task_DecideOnDispute")
+        await bank.decides(dispute, won=True)
+        assert await bank.ends(dispute) == "chargeback_won"
+        assert (await bank.row(dispute)).answers == 0
+
+    async def test_an_order_that_nobody_knows_waits_for_a_person_and_for_the_order(
+        self, bank: Bank, floor: Floor
+    ) -> None:
+        """The dispute is seen under the order's id at once, and shows the order when that comes."""
+        order = an_order()
+        case_id = str(order["id"])
+        charge = {"id": f"ch_{case_id}", "provider": "stripe", "order_id": case_id, "currency": "EUR"}
+        await floor.world.row(insert(ChargeRow).values(captured_minor=11_900, **charge).returning(ChargeRow))
+        dispute = await bank.claims_of(case_id)
+        task = await floor.task(case_id, "Task_DecideOnDispute")
+        assert await floor.pay(order) == case_id
+        assert await floor.ends(case_id, "fulfillment") == "supplied"
+        assert (await floor.complete(task, {"response": "submit"})).is_success
+        await bank.awaits_verdict(dispute)
+        row = await bank.row(dispute)
+        assert (row.answers, row.evidence["customer_email_address"]) == (1, order["email"])
+        await bank.decides(dispute, won=False)
+        assert await bank.ends(dispute) == "chargeback_lost"
+
+
+class TestTheProviderWasThere:
+    async def test_what_was_answered_elsewhere_only_waits_for_the_verdict(self, bank: Bank) -> None:
+        dispute = await bank.claims(told=False)
+        await bank.payments.submit_evidence(dispute.id, {"uncategorized_text": "by hand"})
+        await bank.tells(dispute, "updated")
+        await bank.awaits_verdict(dispute)
+        assert (await bank.row(dispute)).evidence == {"uncategorized_text": "by hand"}
+        await bank.decides(dispute, won=False)
+        assert await bank.ends(dispute) == "chargeback_lost"
+        assert await bank.booked(dispute) == [(dispute.id, 11_900)]
+
+    async def test_a_closing_that_arrives_first_and_alone_is_booked(self, bank: Bank) -> None:
+        dispute = await bank.claims(told=False)
+        await bank.decides(dispute, won=False)
+        assert await bank.ends(dispute) == "chargeback_lost"
+        assert await bank.booked(dispute) == [(dispute.id, 11_900)]
+
+    async def test_paypals_disputes_go_the_same_way(self, bank: Bank, floor: Floor) -> None:
+        dispute = await bank.claims(told=False, payment_gateway_names=["paypal"])
+        assert dispute.provider == "paypal"
+        certificates = cast(MockCertificates, floor.app.certificates)
+        body = {"event_type": "CUSTOMER.DISPUTE.CREATED", "resource": {"dispute_id": dispute.id}}
+        raw = orjson.dumps(body)
+        headers = certificates.headers(raw, floor.app.settings.paypal_webhook_ids[0])
+        answer = await floor.http.post(
+            "/webhooks/paypal", content=raw, headers={"Content-Type": "application/json", **headers}
+        )
+        assert answer.status_code == 200, answer.text
+        await bank.awaits_verdict(dispute)
+        await bank.decides(dispute, won=True, told=False)
+        await floor.travel(days=1, minutes=1)
+        assert await bank.ends(dispute) == "chargeback_won"
+
+
+class TestTooLate:
+    async def test_refused_evidence_cannot_be_overlooked(self, bank: Bank, floor: Floor) -> None:
+        """Announced, on a lead's desk, and the case ends as nothing else does."""
+        dispute = await self._refused(bank, floor, "submit_evidence", "product_not_received")
+        assert await bank.announced(dispute) == ["chargeback_deadline_missed"]
+        await self._looked_into(bank, floor, dispute)
+        assert await bank.announced(dispute) == ["chargeback_deadline_missed", "chargeback_lost"]
+
+    async def test_an_acceptance_that_came_too_late_is_the_same(self, bank: Bank, floor: Floor) -> None:
+        dispute = await self._refused(bank, floor, "accept_dispute", "credit_not_processed", total_price="15.00")
+        await self._looked_into(bank, floor, dispute)
+
+    async def test_a_provider_that_is_away_until_the_deadline_is_noticed(self, bank: Bank, floor: Floor) -> None:
+        dispute = await bank.claims(told=False)
+        await floor.misbehave("payments.submit_evidence", "unavailable", dispute.id)
+        await bank.tells(dispute, "created")
+        await floor.until(dispute.order_id, "Task_SubmitEvidence")
+        await floor.travel(days=7, minutes=1)
+        await took(floor, dispute.order_id, "Flow_DeadlinePassed")
+        await self._looked_into(bank, floor, dispute)
+        assert (await bank.row(dispute)).answers == 0
+
+    @staticmethod
+    async def _refused(bank: Bank, floor: Floor, operation: str, reason: str, **changes: Any) -> Dispute:
+        dispute = await bank.claims(reason, told=False, **changes)
+        await floor.misbehave(f"payments.{operation}", "refused", dispute.id)
+        await bank.tells(dispute, "created")
+        await floor.task(dispute.order_id, "Task_LookIntoMissedDeadline")
+        return dispute
+
+    @staticmethod
+    async def _looked_into(bank: Bank, floor: Floor, dispute: Dispute) -> None:
+        task = await floor.task(dispute.order_id, "Task_LookIntoMissedDeadline")
+        assert (task.candidate_groups, task.priority) == (["lead"], 100)
+        assert (await floor.complete(task, {"cause": "Nobody was there"})).is_success
+        await bank.awaits_verdict(dispute)
+        await bank.decides(dispute, won=False)
+        assert await bank.ends(dispute) == "deadline_missed"
+        assert len(await bank.booked(dispute)) == 1
+
+
+class TestOnce:
+    async def test_the_same_news_five_times_at_once_and_after_the_end_acts_once(
+        self, bank: Bank, floor: Floor
+    ) -> None:
+        dispute = await bank.claims(told=False)
+        await bank.tells(dispute, "created", times=5)
+        await bank.awaits_verdict(dispute)
+        await bank.payments.close_dispute(dispute.id, won=False)
+        await bank.tells(dispute, "closed", times=5)
+        assert await bank.ends(dispute) == "chargeback_lost"
+        await floor.travel(days=2)
+        for what in ("created", "updated", "closed"):
+            await bank.tells(dispute, what, times=5)
+        await self._nothing_more(bank, floor, dispute)
+
+    @pytest.mark.parametrize("kind", ["answer_lost", "error_after"])
+    async def test_evidence_whose_answer_got_lost_is_found_and_not_submitted_again(
+        self, kind: str, bank: Bank, floor: Floor
+    ) -> None:
+        dispute = await bank.claims(told=False)
+        await floor.misbehave("payments.submit_evidence", kind, dispute.id, times=1, value=50)
+        await bank.tells(dispute, "created")
+        await bank.awaits_verdict(dispute)
+        await bank.decides(dispute, won=False)
+        assert await bank.ends(dispute) == "chargeback_lost"
+        await self._nothing_more(bank, floor, dispute)
+
+    @staticmethod
+    async def _nothing_more(bank: Bank, floor: Floor, dispute: Dispute) -> None:
+        other = await bank.claims("fraudulent", delivered=False, total_price="45.00")
+        assert await bank.ends(other) == "chargeback_accepted"
+        assert (await bank.row(dispute)).answers == 1
+        assert await bank.booked(dispute) == [(dispute.id, 11_900)]
+        assert (await bank.announced(dispute)).count("chargeback_lost") == 1
+        assert await instances(floor, dispute) == 1
+
+
+async def instances(floor: Floor, dispute: Dispute) -> int:
+    """How many instances the engine has told of that this dispute began."""
+    query = select(func.count()).where(Instance.process == "chargeback", Instance.correlation_key == dispute.id)
+    async with floor.app.database.sessions() as session:
+        return int(await session.scalar(query) or 0)

@@ -1,0 +1,111 @@
+"""The jobs of chargeback on ports in memory, with the real journal and case file."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from time import time
+from typing import Any
+
+from sqlalchemy import update
+
+from tests.fakes import FakeCarriers, FakeEventBus, FakeLedger, FakeMailer, FakePayments, FakeShop
+from tests.fakes.samples import ADDRESS, LINES
+from workers.casefile.cases import Cases, Entry
+from workers.casefile.db import Database
+from workers.casefile.journal import SETTLING, Journal
+from workers.casefile.models import Effect, TimelineEntry
+from workers.chargeback import Chargeback
+from workers.common import Effects
+from workers.contracts.chargeback import DisputeFacts, Evidence
+from workers.ports.carriers import ParcelState
+from workers.ports.payments import Charge, Dispute
+from workers.ports.shop import Order
+from workers.ports.values import Money
+
+_numbers = count(int(time() * 1000))
+
+
+class DisputeBench:
+    """One paid order, a dispute about it, and everything that the jobs touch."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.order = _an_order()
+        self.id = self.order.id
+        self.shop = FakeShop(self.order)
+        self.payments = FakePayments()
+        self.charge: Charge = self.payments.pay(self.id, self.order.total)
+        self.carriers = FakeCarriers()
+        self.ledger = FakeLedger()
+        self.events = FakeEventBus()
+        self.cases = Cases(database)
+        journal = Journal(database)
+        self.jobs = Chargeback(
+            payments=self.payments,
+            shop=self.shop,
+            carriers=self.carriers,
+            journal=journal,
+            effects=Effects(journal, FakeMailer(), self.events, self.ledger),
+            cases=self.cases,
+        )
+
+    async def claim(self, reason: str = "product_not_received", **how: Any) -> Dispute:
+        """A customer's bank claims the payment back."""
+        self.dispute = await self.payments.open_dispute(self.charge.id, reason, **how)
+        return self.dispute
+
+    async def get_dispute(self) -> DisputeFacts:
+        return await self.jobs.get_dispute(self.dispute.id)
+
+    async def collect(self) -> Evidence:
+        return await self.jobs.collect_evidence(self.id, self.dispute.id)
+
+    async def submit(self) -> None:
+        await self.jobs.submit_evidence(self.id, self.dispute.id)
+
+    async def send_parcel(self, number: str, *places: str) -> None:
+        """A parcel is on its way, and delivered when a place is named."""
+        facts = {"carrier": "dhl", "tracking_number": number}
+        await self.cases.write(Entry(self.id, f"parcel:{number}", "parcel_sent", f"{number} is on its way", facts))
+        at = datetime(2026, 3, 4, 9, tzinfo=UTC)
+        await self.carriers.scan("dhl", number, ParcelState.IN_TRANSIT, at=at, place="Leipzig")
+        for place in places:
+            await self.carriers.scan("dhl", number, ParcelState.DELIVERED, at=replace_day(at, 6), place=place)
+
+    async def let_settle(self) -> None:
+        """So much time goes by that no provider can be at an effect of this order any more."""
+        async with self._database.transaction() as session:
+            earlier = update(Effect).where(Effect.case_id == self.id)
+            await session.execute(earlier.values(intended_at=Effect.intended_at - SETTLING))
+
+    def outside(self) -> list[Any]:
+        """Everything there is in the outside world's books because of the dispute."""
+        dispute = self.payments.disputes[self.dispute.id]
+        answered = [dispute] if dispute.state != self.dispute.state else []
+        return [*answered, *self.ledger.postings.values(), *self.events.events.values()]
+
+    async def timeline(self) -> list[TimelineEntry]:
+        return await self.cases.timeline(self.id)
+
+    async def sentences(self) -> list[str]:
+        """What the case file says happened, oldest first."""
+        return [entry.sentence for entry in await self.timeline()]
+
+
+def replace_day(at: datetime, day: int) -> datetime:
+    return at.replace(day=day)
+
+
+def _an_order() -> Order:
+    number = str(next(_numbers))
+    return Order(
+        id=number,
+        number=f"#{number}",
+        email="ada@example.com",
+        created_at=datetime(2026, 3, 2, 9, tzinfo=UTC),
+        financial_status="paid",
+        cancelled_at=None,
+        total=Money(4_995, "EUR"),
+        lines=LINES,
+        shipping_address=replace(ADDRESS),
+    )

@@ -1,0 +1,311 @@
+"""Chargeback: a payment is claimed back. What can be shown is collected, the claim answered, the end booked.
+
+The way is in bpmn/chargeback.bpmn, the rule how to answer in the decision table beside it; each method here is one
+job. Webhooks only say when to ask: how a dispute stands, the provider says.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from workers.casefile import evidence
+from workers.casefile.cases import Cases, Entry
+from workers.casefile.journal import Intent, Journal
+from workers.casefile.models import TimelineEntry
+from workers.common import Effects
+from workers.contracts.chargeback import (
+    MESSAGES,
+    OUTCOMES,
+    DisputeFacts,
+    DisputeInWords,
+    Errors,
+    Evidence,
+    StoppedRefunds,
+)
+from workers.ports.carriers import Carriers
+from workers.ports.currencies import describe
+from workers.ports.events import Event
+from workers.ports.ledger import Posting
+from workers.ports.payments import Dispute, DisputeState, EvidenceRefusedError, Payments
+from workers.ports.shop import Order, Shop
+from workers.ports.values import Money
+from workers.runtime.errors import BusinessOutcome, NeedsHuman
+from workers.runtime.jobs import Job, Process
+
+ANSWERED = {
+    "submit": frozenset({DisputeState.UNDER_REVIEW, DisputeState.WON}),
+    "accept": frozenset({DisputeState.ACCEPTED}),
+}
+"""States in which a dispute surely has this answer of ours."""
+
+
+class Chargeback:
+    """The jobs of bpmn/chargeback.bpmn."""
+
+    def __init__(
+        self,
+        *,
+        payments: Payments,
+        shop: Shop,
+        carriers: Carriers,
+        journal: Journal,
+        effects: Effects,
+        cases: Cases,
+    ) -> None:
+        self._payments = payments
+        self._shop = shop
+        self._carriers = carriers
+        self._journal = journal
+        self._effects = effects
+        self._cases = cases
+
+    async def get_dispute(self, dispute_id: str) -> DisputeFacts:
+        """Ask the provider how the dispute stands, for the case file too. Natural: asking changes nothing."""
+        dispute = await self._payments.get_dispute(dispute_id)
+        charge = await self._payments.get_charge(dispute.charge_id)
+        amount, captured, refunded = dispute.amount, charge.captured, charge.refunded
+        if amount.currency != captured.currency:
+            raise NeedsHuman(f"Dispute {dispute.id} is about {amount.currency}, its charge {captured.currency}.")
+        await self._cases.write(_seen(dispute))
+        return DisputeFacts(
+            shopify_order_id=dispute.order_id,
+            charge_id=dispute.charge_id,
+            dispute_amount=amount.minor,
+            currency=amount.currency,
+            dispute_reason=dispute.reason,
+            dispute_state=dispute.state,
+            evidence_due_by=dispute.evidence_due_by.isoformat(),
+            already_refunded=refunded.minor,
+            at_stake=max(0, min(amount.minor, captured.minor - refunded.minor)),
+        )
+
+    async def stop_running_refunds(self, shopify_order_id: str, dispute_id: str, charge_id: str) -> StoppedRefunds:
+        """Tell every refund of the charge that is not finished to stop. Once per refund."""
+        running = await self._running_refunds(shopify_order_id, charge_id)
+        if running:
+            raise NeedsHuman(
+                f"Dispute {dispute_id} is about the money of refunds {', '.join(running)}: stop them."
+            )
+        return StoppedRefunds(refunds_stopped=0, refunds_sent=0)
+
+    async def _running_refunds(self, _order_id: str, _charge_id: str) -> tuple[str, ...]:
+        """There is no process that makes refunds yet."""
+        return ()
+
+    async def collect_evidence(self, shopify_order_id: str, dispute_id: str) -> Evidence:
+        """Find out what can be shown, and keep it in the case file. Natural: asking changes nothing."""
+        order = await self._known_order(shopify_order_id)
+        timeline = await self._cases.timeline(shopify_order_id)
+        named = evidence.sent(timeline)
+        parcels = [evidence.shown(await self._carriers.track(*each)) for each in named]
+        places = [parcel.place for parcel in parcels if parcel.delivered]
+        found = Evidence(
+            order_known=order is not None,
+            tracked=any(parcel.first_seen for parcel in parcels),
+            delivered=bool(parcels) and len(places) == len(parcels),
+            address_matches=order is not None
+            and bool(places)
+            and all(evidence.where_it_was_to_go(place, order.shipping_address) for place in places),
+        )
+        written = evidence.mails(timeline)
+        await self._cases.write(_collected(shopify_order_id, dispute_id, found, parcels, written))
+        return found
+
+    async def describe_dispute(self, shopify_order_id: str, dispute_id: str, explanation: str) -> DisputeInWords:
+        """Write into the timeline why a person is asked, before the task opens. Once per reason."""
+        timeline = await self._cases.timeline(shopify_order_id)
+        claim = _last(timeline, "dispute", dispute_id).sentence
+        collected = _last(timeline, "evidence_collected", dispute_id).sentence
+        key = f"dispute_asked:{dispute_id}:{explanation}"
+        facts = {"dispute_id": dispute_id, "explanation": explanation}
+        sentence = f"{explanation}: a person decides on the dispute"
+        await self._cases.write(Entry(shopify_order_id, key, "dispute_asked", sentence, facts))
+        return DisputeInWords(claim, collected)
+
+    async def remind_deciders(self, shopify_order_id: str, dispute_id: str, evidence_due_by: str) -> None:
+        """Announce `chargeback_decision_due`: nobody has decided, and time gets short. Once per dispute."""
+        more = {"evidence_due_by": evidence_due_by}
+        await self._announce(
+            "chargeback_decision_due", shopify_order_id, dispute_id, "Decision on dispute is due", more
+        )
+
+    async def submit_evidence(self, shopify_order_id: str, dispute_id: str) -> None:
+        """Send the provider all there is. Once per dispute, by the journal and by the provider's own state.
+
+        Errors: ANSWER_REFUSED when it is too late, or the dispute is closed.
+        """
+        order = await self._order_on_file(shopify_order_id)
+        timeline = await self._cases.timeline(shopify_order_id)
+        parcels = _last(timeline, "evidence_collected", dispute_id).facts["parcels"]
+        answer = evidence.evidence(order, parcels, evidence.mails(timeline))
+        await self._answer(
+            shopify_order_id, dispute_id, "submit", lambda: self._payments.submit_evidence(dispute_id, answer)
+        )
+
+    async def accept_dispute(self, shopify_order_id: str, dispute_id: str) -> None:
+        """Let the customer have the money. Once per dispute, by the journal and by the provider's own state.
+
+        Errors: ANSWER_REFUSED when it is too late, or the dispute is closed.
+        """
+        await self._answer(
+            shopify_order_id, dispute_id, "accept", lambda: self._payments.accept_dispute(dispute_id)
+        )
+
+    async def _answer(
+        self,
+        case_id: str,
+        dispute_id: str,
+        answer: Literal["submit", "accept"],
+        call: Callable[[], Awaitable[Dispute]],
+    ) -> None:
+        """The one answer to a dispute. What was shown stays out of the journal: it is about a customer."""
+
+        async def answered() -> Dispute:
+            try:
+                return await call()
+            except EvidenceRefusedError as error:
+                raise BusinessOutcome(Errors.ANSWER_REFUSED, "the provider takes no answer any more") from error
+
+        async def find(asked: Any) -> Dispute | None:
+            dispute = await self._payments.get_dispute(dispute_id)
+            return dispute if dispute.state in ANSWERED[asked["answer"]] else None
+
+        key = f"dispute_answer:{dispute_id}"
+        said = {"submit": "Evidence submitted", "accept": "Dispute accepted"}[answer]
+        entry = Entry(case_id, key, "dispute_answered", said, {"dispute_id": dispute_id, "answer": answer})
+        await self._journal.once(
+            Intent(
+                key=key,
+                kind="dispute_answer",
+                case_id=case_id,
+                request={"answer": answer},
+                result_type=Dispute,
+                call=answered,
+                find=find,
+                entry=lambda _dispute: entry,
+            )
+        )
+
+    async def publish_deadline_missed(self, shopify_order_id: str, dispute_id: str, evidence_due_by: str) -> None:
+        """Announce `chargeback_deadline_missed`: nothing can be answered any more. Once per dispute."""
+        more = {"evidence_due_by": evidence_due_by}
+        sentence = "The deadline was missed: the dispute is unanswered"
+        await self._announce("chargeback_deadline_missed", shopify_order_id, dispute_id, sentence, more)
+
+    async def book_chargeback(self, shopify_order_id: str, dispute_id: str, at_stake: int, currency: str) -> None:
+        """Book what the customer got back. Once per dispute, by the journal and the ledger's key."""
+        posting = Posting(
+            key=f"chargeback:{dispute_id}",
+            account="CHARGEBACKS",
+            amount=Money(at_stake, currency),
+            order_id=shopify_order_id,
+            memo=dispute_id,
+        )
+        await self._effects.book(posting, "Chargeback booked")
+
+    async def publish_chargeback_won(self, shopify_order_id: str, dispute_id: str) -> None:
+        """Announce `chargeback_won`: the money stays. Once per dispute."""
+        await self._announce("chargeback_won", shopify_order_id, dispute_id, "Chargeback won")
+
+    async def publish_chargeback_lost(
+        self, shopify_order_id: str, dispute_id: str, at_stake: int, currency: str
+    ) -> None:
+        """Announce `chargeback_lost`: the money is gone, also when we let it go. Once per dispute."""
+        more = {"amount": at_stake, "currency": currency}
+        await self._announce("chargeback_lost", shopify_order_id, dispute_id, "Chargeback lost", more)
+
+    async def _announce(
+        self, name: str, order_id: str, dispute_id: str, sentence: str, more: dict[str, Any] | None = None
+    ) -> None:
+        payload = {"shopify_order_id": order_id, "dispute_id": dispute_id, **(more or {})}
+        await self._effects.publish(Event(f"{name}:{dispute_id}", name, payload), order_id, sentence)
+
+    async def _order_on_file(self, order_id: str) -> Order | None:
+        case = await self._cases.get(order_id)
+        return await self._cases.order(order_id) if case is not None and case.shop_order is not None else None
+
+    async def _known_order(self, order_id: str) -> Order | None:
+        """The order, read from the shop where the case file has none; None while the shop has none either."""
+        if (order := await self._order_on_file(order_id)) is not None:
+            return order
+        try:
+            order = await self._shop.get_order(order_id)
+        except NeedsHuman:
+            return None
+        await self._cases.describe("chargeback", order)
+        return order
+
+
+def _seen(dispute: Dispute) -> Entry:
+    """What the timeline says of a dispute, once per state."""
+    facts = {
+        "dispute_id": dispute.id,
+        "charge_id": dispute.charge_id,
+        "amount": dispute.amount.minor,
+        "currency": dispute.amount.currency,
+        "reason": dispute.reason,
+        "state": dispute.state.value,
+        "evidence_due_by": dispute.evidence_due_by.isoformat(),
+    }
+    words = dispute.reason.replace("_", " "), dispute.state.replace("_", " ")
+    due = f"{dispute.evidence_due_by:%d %B %Y, %H:%M} UTC"
+    sentence = f"{describe(dispute.amount)} claimed back: {words[0]} ({words[1]}, to be answered by {due})"
+    return Entry(dispute.order_id, f"dispute:{dispute.id}:{dispute.state}", "dispute", sentence, facts)
+
+
+def _collected(
+    case_id: str, dispute_id: str, found: Evidence, parcels: list[evidence.Shown], mails: list[str]
+) -> Entry:
+    """What the timeline says of the evidence, once per what can be shown."""
+    words = (
+        "the order is known" if found.order_known else "the order is not known",
+        f"{len(parcels)} parcels" if len(parcels) != 1 else "1 parcel",
+        "delivered" if found.delivered else "tracked, not delivered" if found.tracked else "not tracked",
+        *(
+            ("where it was to go" if found.address_matches else "not where it was to go",)
+            if found.delivered
+            else ()
+        ),
+        f"{len(mails)} mails" if len(mails) != 1 else "1 mail",
+    )
+    facts = {
+        "dispute_id": dispute_id,
+        "order_known": found.order_known,
+        "tracked": found.tracked,
+        "delivered": found.delivered,
+        "address_matches": found.address_matches,
+        "mails": len(mails),
+        "parcels": evidence.facts_of(parcels),
+    }
+    key = f"evidence:{dispute_id}:{':'.join(words)}"
+    return Entry(case_id, key, "evidence_collected", f"Evidence: {', '.join(words)}", facts)
+
+
+def _last(timeline: list[TimelineEntry], kind: str, dispute_id: str) -> TimelineEntry:
+    """The latest entry of a kind about a dispute."""
+    found = [each for each in timeline if each.kind == kind and each.facts.get("dispute_id") == dispute_id]
+    if not found:
+        raise NeedsHuman(f"The case file says nothing of dispute {dispute_id} ({kind.replace('_', ' ')}).")
+    return found[-1]
+
+
+def registration(jobs: Chargeback) -> Process:
+    """Everything bpmn/chargeback.bpmn needs of us."""
+    return Process(
+        id="chargeback",
+        jobs=(
+            Job("chargeback.get_dispute", jobs.get_dispute),
+            Job("chargeback.stop_running_refunds", jobs.stop_running_refunds),
+            Job("chargeback.collect_evidence", jobs.collect_evidence),
+            Job("chargeback.describe_dispute", jobs.describe_dispute),
+            Job("chargeback.remind_deciders", jobs.remind_deciders),
+            Job("chargeback.submit_evidence", jobs.submit_evidence),
+            Job("chargeback.accept_dispute", jobs.accept_dispute),
+            Job("chargeback.publish_deadline_missed", jobs.publish_deadline_missed),
+            Job("chargeback.book_chargeback", jobs.book_chargeback),
+            Job("chargeback.publish_chargeback_won", jobs.publish_chargeback_won),
+            Job("chargeback.publish_chargeback_lost", jobs.publish_chargeback_lost),
+        ),
+        messages=MESSAGES,
+        errors=Errors,
+        outcomes=OUTCOMES,
+    )
