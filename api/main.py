@@ -89,8 +89,8 @@ def create_app(assembled: Assembled) -> FastAPI:
     app.state.openid = OpenId(assembled.settings) if assembled.settings.oidc_issuer else None
     _serve_files(app)
     payloads = [message.payload for process in assembled.processes for message in process.messages]
-    bodies = [ProblemBody, ShopifyOrder, StripeEvent, PayPalEvent, Claim, Completion, RefundAsked]
-    add_schemas(app, [*bodies, *payloads])
+    of_webhooks = (ShopifyOrder, StripeEvent, PayPalEvent)
+    add_schemas(app, [ProblemBody, *of_webhooks, Claim, Completion, RefundAsked, *payloads])
     return app
 
 

@@ -11,7 +11,9 @@ from workers.casefile import evidence
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.journal import Intent, Journal
 from workers.casefile.models import TimelineEntry
-from workers.common import Effects
+from workers.casefile.refund_models import Standing
+from workers.casefile.refunds import Refunds
+from workers.common import Effects, Handover
 from workers.contracts.chargeback import (
     MESSAGES,
     OUTCOMES,
@@ -19,8 +21,8 @@ from workers.contracts.chargeback import (
     DisputeInWords,
     Errors,
     Evidence,
-    StoppedRefunds,
 )
+from workers.contracts.refund import PROCESS, STOPPED, RefundStopped
 from workers.ports.carriers import Carriers
 from workers.ports.currencies import describe
 from workers.ports.events import Event
@@ -41,7 +43,7 @@ ANSWERED = {
 class Chargeback:
     """The jobs of bpmn/chargeback.bpmn."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the ports of one process, given by name in one place
         self,
         *,
         payments: Payments,
@@ -50,6 +52,8 @@ class Chargeback:
         journal: Journal,
         effects: Effects,
         cases: Cases,
+        refunds: Refunds,
+        handover: Handover,
     ) -> None:
         self._payments = payments
         self._shop = shop
@@ -57,6 +61,8 @@ class Chargeback:
         self._journal = journal
         self._effects = effects
         self._cases = cases
+        self._refunds = refunds
+        self._handover = handover
 
     async def get_dispute(self, dispute_id: str) -> DisputeFacts:
         """Ask the provider how the dispute stands, for the case file too. Natural: asking changes nothing."""
@@ -78,18 +84,19 @@ class Chargeback:
             at_stake=max(0, min(amount.minor, captured.minor - refunded.minor)),
         )
 
-    async def stop_running_refunds(self, shopify_order_id: str, dispute_id: str, charge_id: str) -> StoppedRefunds:
-        """Tell every refund of the charge that is not finished to stop. Once per refund."""
-        running = await self._running_refunds(shopify_order_id, charge_id)
-        if running:
-            raise NeedsHuman(
-                f"Dispute {dispute_id} is about the money of refunds {', '.join(running)}: stop them."
-            )
-        return StoppedRefunds(refunds_stopped=0, refunds_sent=0)
+    async def stop_running_refunds(self, shopify_order_id: str, dispute_id: str, charge_id: str) -> None:
+        """Tell every refund of the charge that is not finished to stop. Once per refund.
 
-    async def _running_refunds(self, _order_id: str, _charge_id: str) -> tuple[str, ...]:
-        """There is no process that makes refunds yet."""
-        return ()
+        What the provider has already cannot be stopped; the timeline says so.
+        """
+        for refund_id in await self._refunds.unfinished(shopify_order_id):
+            refund = await self._refunds.get(refund_id)
+            if refund is None or refund.charge_id != charge_id:
+                continue
+            sent = refund.state == Standing.SENT
+            await self._cases.write(_about_refund(refund_id, shopify_order_id, dispute_id, sent=sent))
+            if not sent:
+                await self._handover.tell(PROCESS, STOPPED, RefundStopped(refund_id=refund_id, reason="disputed"))
 
     async def collect_evidence(self, shopify_order_id: str, dispute_id: str) -> Evidence:
         """Find out what can be shown, and keep it in the case file. Natural: asking changes nothing."""
@@ -250,6 +257,17 @@ def _seen(dispute: Dispute) -> Entry:
     due = f"{dispute.evidence_due_by:%d %B %Y, %H:%M} UTC"
     sentence = f"{describe(dispute.amount)} claimed back: {words[0]} ({words[1]}, to be answered by {due})"
     return Entry(dispute.order_id, f"dispute:{dispute.id}:{dispute.state}", "dispute", sentence, facts)
+
+
+def _about_refund(refund_id: str, case_id: str, dispute_id: str, *, sent: bool) -> Entry:
+    """What the timeline says of a refund of the same money, once per refund and whether it could be stopped."""
+    sentence = f"Refund {refund_id} " + (
+        "cannot be stopped: the provider has it" if sent else "is to be stopped: its payment is disputed"
+    )
+    kind = "refund_not_stopped" if sent else "refund_to_be_stopped"
+    return Entry(
+        case_id, f"{kind}:{refund_id}", kind, sentence, {"refund_id": refund_id, "dispute_id": dispute_id}
+    )
 
 
 def _collected(

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, insert, select
 from stripe import WebhookSignature
 
+from tests.engine.refund_desk import paid
 from tests.engine.shop_floor import SECRET, Floor, an_order
 from workers.adapters.mock_books import ChargeRow, DisputeRow, EventRow, RefundRow
 from workers.adapters.mock_carriers import MockCarriers
@@ -17,6 +18,7 @@ from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_shop import MockShop
 from workers.casefile.cases import Entry
 from workers.casefile.record_models import Instance
+from workers.casefile.refund_models import Standing
 from workers.ports.carriers import ParcelState
 from workers.ports.payments import Dispute
 from workers.ports.values import Money
@@ -314,6 +316,35 @@ class TestTooLate:
         await bank.decides(dispute, won=False)
         assert await bank.ends(dispute) == "deadline_missed"
         assert len(await bank.booked(dispute)) == 1
+
+
+class TestRunningRefunds:
+    async def test_a_refund_that_waits_for_approval_is_stopped_in_time(self, bank: Bank, floor: Floor) -> None:
+        """Nobody gets the same money twice: here the dispute alone takes it."""
+        desk = await paid(floor)
+        await bank.was_delivered(desk.order_id)
+        refund_id = await desk.ask("60.00", "changed_mind")
+        await desk.task(refund_id)
+        dispute = await bank.claims_of(desk.order_id)
+        assert (await desk.stands(refund_id, Standing.STOPPED)).failure == "disputed"
+        await bank.awaits_verdict(dispute)
+        await bank.decides(dispute, won=False)
+        assert await bank.ends(dispute) == "chargeback_lost"
+        assert await desk.paid_back() == []
+        assert [minor for _, minor in await bank.booked(dispute)] == [desk.total]
+
+    async def test_a_refund_that_the_provider_has_is_not_at_stake(self, bank: Bank, floor: Floor) -> None:
+        """It can be stopped no more, so it is the rest that is lost."""
+        desk = await paid(floor)
+        await floor.misbehave("payments.refund", "pending", desk.order_id)
+        refund_id = await desk.ask("20.00", "damaged")
+        await desk.stands(refund_id, Standing.SENT)
+        dispute = await bank.claims_of(desk.order_id, "fraudulent", amount=Money(2_500, "EUR"))
+        assert await bank.ends(dispute) == "chargeback_accepted"
+        assert [minor for _, minor in await bank.booked(dispute)] == [min(2_500, desk.total - 2_000)]
+        [named] = await desk.told("refund_not_stopped")
+        assert refund_id in named.sentence
+        assert await desk.paid_back() == [2_000]
 
 
 class TestOnce:

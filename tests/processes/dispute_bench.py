@@ -1,28 +1,32 @@
 """The jobs of chargeback on ports in memory, with the real journal and case file."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
-from time import time
 from typing import Any
 
-from sqlalchemy import update
+from pydantic import PostgresDsn, SecretStr
+from sqlalchemy import select, update
 
 from tests.fakes import FakeCarriers, FakeEventBus, FakeLedger, FakeMailer, FakePayments, FakeShop
-from tests.fakes.samples import ADDRESS, LINES
+from tests.processes.bench import an_order
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.db import Database
+from workers.casefile.inbox import Bell
 from workers.casefile.journal import SETTLING, Journal
-from workers.casefile.models import Effect, TimelineEntry
+from workers.casefile.models import Effect, InboxRow, TimelineEntry
+from workers.casefile.refunds import Refunds, Wanted
 from workers.chargeback import Chargeback
-from workers.common import Effects
+from workers.common import Effects, Handover
 from workers.contracts.chargeback import DisputeFacts, Evidence
 from workers.ports.carriers import ParcelState
 from workers.ports.payments import Charge, Dispute
-from workers.ports.shop import Order
 from workers.ports.values import Money
+from workers.runtime.settings import Settings
 
-_numbers = count(int(time() * 1000))
+SETTINGS = Settings(
+    database_url=PostgresDsn("postgresql+psycopg://nobody@127.0.0.1:9/nothing"),
+    link_secret=SecretStr("links"),
+    records_password=SecretStr("records"),
+)
 
 
 class DisputeBench:
@@ -30,7 +34,7 @@ class DisputeBench:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.order = _an_order()
+        self.order = an_order()
         self.id = self.order.id
         self.shop = FakeShop(self.order)
         self.payments = FakePayments()
@@ -39,6 +43,7 @@ class DisputeBench:
         self.ledger = FakeLedger()
         self.events = FakeEventBus()
         self.cases = Cases(database)
+        self.refunds = Refunds(database)
         journal = Journal(database)
         self.jobs = Chargeback(
             payments=self.payments,
@@ -47,6 +52,8 @@ class DisputeBench:
             journal=journal,
             effects=Effects(journal, FakeMailer(), self.events, self.ledger),
             cases=self.cases,
+            refunds=self.refunds,
+            handover=Handover(database, Bell(database), SETTINGS),
         )
 
     async def claim(self, reason: str = "product_not_received", **how: Any) -> Dispute:
@@ -70,7 +77,24 @@ class DisputeBench:
         at = datetime(2026, 3, 4, 9, tzinfo=UTC)
         await self.carriers.scan("dhl", number, ParcelState.IN_TRANSIT, at=at, place="Leipzig")
         for place in places:
-            await self.carriers.scan("dhl", number, ParcelState.DELIVERED, at=replace_day(at, 6), place=place)
+            await self.carriers.scan("dhl", number, ParcelState.DELIVERED, at=at.replace(day=6), place=place)
+
+    async def ask_for_refund(self, why: str, charge: Charge | None = None) -> str:
+        """A refund of 10.00 is under way; its id."""
+        wanted = Wanted(f"{self.id}-{why}", self.id, Money(1_000, "EUR"), why, "process:tracking")
+        await self.refunds.enter(wanted, charge or self.charge, {}, None)
+        return wanted.id
+
+    async def stop_running_refunds(self) -> None:
+        await self.jobs.stop_running_refunds(self.id, self.dispute.id, self.charge.id)
+
+    async def told_to_stop(self) -> list[str]:
+        """Refunds that the inbox has a `refund_stopped` for."""
+        stopped = select(InboxRow).where(
+            InboxRow.message_name == "refund_stopped", InboxRow.correlation_key.startswith(self.id)
+        )
+        async with self._database.sessions() as session:
+            return sorted(row.correlation_key for row in await session.scalars(stopped))
 
     async def let_settle(self) -> None:
         """So much time goes by that no provider can be at an effect of this order any more."""
@@ -90,22 +114,3 @@ class DisputeBench:
     async def sentences(self) -> list[str]:
         """What the case file says happened, oldest first."""
         return [entry.sentence for entry in await self.timeline()]
-
-
-def replace_day(at: datetime, day: int) -> datetime:
-    return at.replace(day=day)
-
-
-def _an_order() -> Order:
-    number = str(next(_numbers))
-    return Order(
-        id=number,
-        number=f"#{number}",
-        email="ada@example.com",
-        created_at=datetime(2026, 3, 2, 9, tzinfo=UTC),
-        financial_status="paid",
-        cancelled_at=None,
-        total=Money(4_995, "EUR"),
-        lines=LINES,
-        shipping_address=replace(ADDRESS),
-    )

@@ -11,6 +11,7 @@ import pytest
 from tests.processes.dispute_bench import DisputeBench
 from workers.casefile.cases import Entry
 from workers.casefile.db import Database
+from workers.casefile.refund_models import Standing
 from workers.contracts.chargeback import DisputeInWords, Errors, Evidence
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
@@ -74,6 +75,36 @@ class TestGetDispute:
     async def test_a_dispute_that_the_provider_does_not_know_needs_a_human(self, bench: DisputeBench) -> None:
         with pytest.raises(NeedsHuman, match="no dispute dp_0"):
             await bench.jobs.get_dispute("dp_0")
+
+
+class TestStopRunningRefunds:
+    async def test_every_refund_that_is_not_finished_is_told_to_stop_once(self, bench: DisputeBench) -> None:
+        refunds = [await bench.ask_for_refund(why) for why in ("damaged", "lost")]
+        for _ in range(2):
+            await bench.stop_running_refunds()
+        assert await bench.told_to_stop() == refunds
+        assert await bench.sentences() == [
+            f"Refund {refund_id} is to be stopped: its payment is disputed" for refund_id in refunds
+        ]
+
+    async def test_what_the_provider_has_already_is_named(self, bench: DisputeBench) -> None:
+        refund_id = await bench.ask_for_refund("damaged")
+        await bench.refunds.move(refund_id, Standing.SENT, out_of=(Standing.REQUESTED,))
+        await bench.stop_running_refunds()
+        assert await bench.told_to_stop() == []
+        assert await bench.sentences() == [f"Refund {refund_id} cannot be stopped: the provider has it"]
+
+    @pytest.mark.parametrize("state", [Standing.SETTLED, Standing.REJECTED, Standing.STOPPED])
+    async def test_finished_ones_are_left_alone(self, bench: DisputeBench, state: Standing) -> None:
+        refund_id = await bench.ask_for_refund("damaged")
+        await bench.refunds.move(refund_id, state, out_of=(Standing.REQUESTED,), over=True)
+        await bench.stop_running_refunds()
+        assert (await bench.told_to_stop(), await bench.sentences()) == ([], [])
+
+    async def test_those_of_another_payment_of_the_order_go_on(self, bench: DisputeBench) -> None:
+        await bench.ask_for_refund("damaged", replace(bench.charge, id="ch_other"))
+        await bench.stop_running_refunds()
+        assert await bench.told_to_stop() == []
 
 
 class TestCollectEvidence:

@@ -81,16 +81,6 @@ class DisputeFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class StoppedRefunds:
-    """What became of the charge's refunds that were not finished."""
-
-    refunds_stopped: int
-    """Told to stop."""
-    refunds_sent: int
-    """With the provider already, so that nobody can stop them."""
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """What can be shown, as far as the table asks; all of it is in the case file."""
 

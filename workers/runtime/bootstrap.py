@@ -25,7 +25,7 @@ from workers.casefile.records import Projection
 from workers.casefile.refunds import Refunds
 from workers.casefile.requests import CustomerRequests
 from workers.casefile.sealing import Seals
-from workers.common import Effects, Questions
+from workers.common import Effects, Handover, Questions
 from workers.ports.addresses import Addresses
 from workers.ports.carriers import Carriers
 from workers.ports.certificates import CertificateStore
@@ -121,7 +121,7 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             stack.push_async_callback(world.close)
             outside = mocked_outside(world)
         engine = await stack.enter_async_context(Engine(settings.zeebe_grpc, settings.zeebe_rest))
-        cases, requests = Cases(database), CustomerRequests(database)
+        cases, requests, bell = Cases(database), CustomerRequests(database), Bell(database)
         links = Links(settings.link_secret, settings.public_url)
         journal = Journal(database, timedelta(seconds=settings.settling_seconds))
         effects = Effects(journal, outside.mailer, outside.events, outside.ledger)
@@ -151,6 +151,8 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             journal=journal,
             effects=effects,
             cases=cases,
+            refunds=Refunds(database),
+            handover=Handover(database, bell, settings),
         )
         processes = (
             fulfillment.registration(jobs),
@@ -166,7 +168,7 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             requests=requests,
             links=links,
             projection=Projection(database, {process.id: process.outcomes for process in processes}),
-            bell=Bell(database),
+            bell=bell,
             relay=Relay(database, engine),
             sealer=Sealer(Seals(database), settings.audit_anchors),
             books=Books(database, own),
