@@ -64,8 +64,6 @@ Examples:
 mock = typer.Typer(no_args_is_help=True, help=HELP, rich_markup_mode=None)
 shop = typer.Typer(no_args_is_help=True, help="What customers and agents do in the shop.")
 mock.add_typer(shop, name="shop")
-for part in (parcels, money, clock):
-    part.add_to(mock)
 
 OrderId = Annotated[str, typer.Argument(help="The shop's order id.", metavar="ID")]
 
@@ -255,3 +253,7 @@ def _behaviour_cells(row: BehaviourRow) -> Sequence[str]:
 def _one_line(address: dict[str, Any]) -> str:
     keys = ("name", "address1", "address2", "zip", "city", "province_code", "country_code")
     return ", ".join(str(address[key]) for key in keys if address.get(key))
+
+
+for part in (parcels, money, clock):
+    part.add_to(mock)

@@ -17,8 +17,8 @@ _DURATION = re.compile(r"(?:\d+[dhms])+")
 
 HELP = """Let time pass, forward only: in the outside world, and in the engine if its clock may be moved.
 
-In the outside world, payment providers forget idempotency keys after 24 hours, the time to answer disputes runs
-out, and what happens is stamped with the new time. In an engine started with `orderops up --controlled-clock`,
+In the outside world, payment providers forget idempotency keys after 24 hours, the time to answer disputes runs \
+out, and what happens is stamped with the new time. In an engine started with `orderops up --controlled-clock`, \
 timers that become due fire at once. The machine's clock, and so PostgreSQL's, stays as it is.
 
 Examples:
