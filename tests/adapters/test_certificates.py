@@ -1,10 +1,16 @@
 """Certificates over https: what is fetched, and what is not."""
 
+import asyncio
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 from cryptography import x509
+from sqlalchemy import update
 
-from workers.adapters.mock_certificates import URL, MockCertificates
+from workers.adapters.mock_books import SignerRow
+from workers.adapters.mock_certificates import URL, KeptCertificates, MockCertificates
+from workers.adapters.mock_world import MockWorld
 from workers.adapters.web_certificates import MAX_BYTES, WebCertificates
 from workers.ports.certificates import CertificateStore
 from workers.runtime.errors import Unavailable
@@ -68,3 +74,22 @@ async def test_who_does_not_answer_is_asked_again_later(answer: httpx.Response |
 def test_whom_we_trust_is_known(store: CertificateStore) -> None:
     assert store.roots()
     assert all(x509.load_pem_x509_certificates(root) for root in store.roots())
+
+
+async def test_what_paypal_signs_with_is_the_same_in_every_process(world: MockWorld) -> None:
+    one, other = KeptCertificates(world), KeptCertificates(world)
+    assert await other.fetch(ELSEWHERE) is None
+    first, second = await asyncio.gather(one.fetch(URL), other.fetch(URL))
+    assert first is not None
+    assert first == second
+    assert one.roots() == other.roots()
+    assert x509.load_pem_x509_certificates(one.roots()[0])
+
+
+async def test_what_is_not_valid_any_more_is_made_anew(world: MockWorld) -> None:
+    before = await KeptCertificates(world).fetch(URL)
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    await world.row(update(SignerRow).values(until=past).returning(SignerRow))
+    after = await KeptCertificates(world).fetch(URL)
+    assert after != before
+    assert await KeptCertificates(world).fetch(URL) == after

@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
+from api.paypal import Delivery, NotFromPayPalError, PayPal
 from tests.adapters.command import mock_command
 from tests.fakes.samples import ADDRESS, LINES, shopify_order
 from workers.adapters.carrier_events import READERS
 from workers.adapters.mock_behaviour import Kind, misbehave
 from workers.adapters.mock_carriers import MockCarriers
+from workers.adapters.mock_certificates import KeptCertificates
 from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import MockSuppliers
@@ -139,12 +141,33 @@ async def test_stripe_tells_of_refunds_with_our_id_of_them(
     assert event["data"]["object"]["status"] == "failed"
 
 
-async def test_only_paypal_can_tell_of_what_happens_there(world: MockWorld, api: Api, unique: str) -> None:
+async def test_paypal_signs_with_its_certificate(
+    world: MockWorld, api: Api, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await MockShop(world).seed_order(shopify_order(unique, payment_gateway_names=["paypal"]))
+    assert "ORDEROPS_PAYPAL_WEBHOOK_IDS is not set" in await mock("dispute", unique)
+    monkeypatch.setenv("ORDEROPS_PAYPAL_WEBHOOK_IDS", "WH-1,WH-2")
+    dispute = (await mock("dispute", unique)).split()[0]
+    path, headers, event = api.only()
+    assert (path, event["event_type"]) == ("/webhooks/paypal", "CUSTOMER.DISPUTE.CREATED")
+    assert event["resource"]["dispute_id"] == dispute
+    names = ("transmission-id", "transmission-time", "transmission-sig", "cert-url", "auth-algo")
+    delivery = Delivery(*(headers[f"paypal-{name}"] for name in names))
+    await PayPal(KeptCertificates(world)).check(delivery, api.told[0][2], ["WH-1"])
+    with pytest.raises(NotFromPayPalError):
+        await PayPal(KeptCertificates(world)).check(delivery, api.told[0][2] + b" ", ["WH-1"])
+    await mock("close-dispute", dispute, "--won")
+    assert json.loads(api.told[1][2])["event_type"] == "CUSTOMER.DISPUTE.RESOLVED"
+
+
+async def test_paypal_tells_of_its_refunds(
+    world: MockWorld, api: Api, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDEROPS_PAYPAL_WEBHOOK_IDS", "WH-1")
     await MockShop(world).seed_order(shopify_order(unique, payment_gateway_names=["paypal"]))
     await MockPayments(world).refund(f"ch_{unique}", unique, Money(1_000, "EUR"), "lost")
-    assert "only PayPal can sign" in await mock("fail-refund", unique)
-    assert "only PayPal can sign" in await mock("dispute", unique)
-    assert api.told == []
+    await mock("fail-refund", unique)
+    assert api.only()[0] == "/webhooks/paypal"
 
 
 async def test_without_an_api_or_a_secret_it_happens_untold(

@@ -13,7 +13,7 @@ from tests.engine.refund_desk import paid
 from tests.engine.shop_floor import SECRET, Floor, an_order
 from workers.adapters.mock_books import ChargeRow, DisputeRow, EventRow, RefundRow
 from workers.adapters.mock_carriers import MockCarriers
-from workers.adapters.mock_certificates import MockCertificates
+from workers.adapters.mock_certificates import KeptCertificates
 from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_shop import MockShop
 from workers.casefile.cases import Entry
@@ -263,10 +263,10 @@ class TestTheProviderWasThere:
     async def test_paypals_disputes_go_the_same_way(self, bank: Bank, floor: Floor) -> None:
         dispute = await bank.claims(told=False, payment_gateway_names=["paypal"])
         assert dispute.provider == "paypal"
-        certificates = cast(MockCertificates, floor.app.certificates)
+        certificates = cast(KeptCertificates, floor.app.certificates)
         body = {"event_type": "CUSTOMER.DISPUTE.CREATED", "resource": {"dispute_id": dispute.id}}
         raw = orjson.dumps(body)
-        headers = certificates.headers(raw, floor.app.settings.paypal_webhook_ids[0])
+        headers = await certificates.headers(raw, floor.app.settings.paypal_webhook_ids[0])
         answer = await floor.http.post(
             "/webhooks/paypal", content=raw, headers={"Content-Type": "application/json", **headers}
         )

@@ -259,3 +259,14 @@ class DisputeRow(Base):
     answered_at: Mapped[datetime | None]
     opened_at: Mapped[datetime] = mapped_column(server_default=NOW)
     closed_at: Mapped[datetime | None]
+
+
+class SignerRow(Base):
+    """What PayPal signs its webhooks with, as PEM texts; one row."""
+
+    __tablename__ = "signer"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    authority: Mapped[str]
+    certificate: Mapped[str]
+    key: Mapped[str]
+    until: Mapped[datetime]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from workers import chargeback, fulfillment, refund
 from workers.adapters.address_facts import PostalAddresses
 from workers.adapters.mock_carriers import MockCarriers
-from workers.adapters.mock_certificates import MockCertificates
+from workers.adapters.mock_certificates import KeptCertificates
 from workers.adapters.mock_events import MockEventBus
 from workers.adapters.mock_ledger import MockLedger
 from workers.adapters.mock_mail import MockMailer
@@ -103,7 +103,7 @@ def mocked_outside(world: MockWorld) -> Outside:
         mailer=MockMailer(world),
         events=MockEventBus(world),
         addresses=PostalAddresses(),
-        certificates=MockCertificates(),
+        certificates=KeptCertificates(world),
     )
 
 

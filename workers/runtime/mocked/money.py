@@ -21,8 +21,8 @@ from workers.runtime.mocked.webhooks import Webhook, tell
 DISPUTE_HELP = """Let the customer's bank claim the payment of an order back.
 
 Nothing can be refunded of the charge from then on, until the dispute is won. Evidence is taken until its due \
-date, by the outside world's clock. Stripe tells us by its webhook, if the api runs; with --untold that gets lost. \
-PayPal's webhooks only PayPal can sign.
+date, by the outside world's clock. Its provider tells us by its webhook, if the api runs; with --untold that \
+gets lost.
 
 Reasons are Stripe's: product_not_received, product_unacceptable, fraudulent, duplicate, credit_not_processed, \
 subscription_canceled, unrecognized, general.

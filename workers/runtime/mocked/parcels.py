@@ -21,8 +21,8 @@ from workers.runtime.mocked.webhooks import Webhook, tell
 SHIP_HELP = """Hand parcels of an order over to a carrier, as its supplier does.
 
 All that was bought for the order and was not sent yet is sent, each supplier order as one parcel; --part says \
-that more of it will follow. Nothing is sent by itself. The supplier tells us by its webhook, if the api runs; with \
---untold that gets lost.
+that more of it will follow. Nothing is sent by itself. The supplier tells us by its webhook, if the api runs; \
+with --untold that gets lost.
 
 Examples:
 
@@ -37,8 +37,8 @@ SCAN_HELP = f"""Let a carrier see a parcel, now or at another time of its own.
 States: {", ".join(ParcelState)}.
 
 A carrier that does not know a parcel yet learns of it by its first scan. After returned, delivered means \
-delivered to its sender. We are told as EasyPost (fedex, ups, usps) or AfterShip (all others) would tell us; with --untold \
-that gets lost.
+delivered to its sender. We are told as EasyPost (fedex, ups, usps) or AfterShip (all others) would tell us; with \
+--untold that gets lost.
 
 Examples:
 

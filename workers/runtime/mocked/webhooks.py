@@ -16,9 +16,10 @@ import httpx
 import orjson
 
 from workers.adapters.mock_carrier_answers import provider_of, webhook
+from workers.adapters.mock_certificates import KeptCertificates
 from workers.ports.carriers import Scan
 from workers.ports.payments import Dispute, Refund
-from workers.runtime.mocked.screen import console
+from workers.runtime.mocked.screen import connect, console
 from workers.runtime.settings import load_settings
 
 
@@ -50,9 +51,11 @@ def moved(carrier: str, tracking_number: str, scans: Sequence[Scan]) -> Webhook:
 
 
 def disputed(dispute: Dispute, happened: str) -> Webhook:
-    """A dispute was created, updated or closed."""
+    """A dispute was created or closed."""
     if dispute.provider == "paypal":
-        return Webhook("/webhooks/paypal", {"resource": {"dispute_id": dispute.id}}, "paypal")
+        names = {"created": "CREATED", "closed": "RESOLVED"}
+        resource = {"dispute_id": dispute.id, "reason": dispute.reason.upper(), "status": dispute.state.upper()}
+        return _of_paypal(f"CUSTOMER.DISPUTE.{names[happened]}", resource)
     described = {
         "id": dispute.id,
         "object": "dispute",
@@ -69,7 +72,7 @@ def disputed(dispute: Dispute, happened: str) -> Webhook:
 def refund_changed(refund: Refund, provider: str) -> Webhook:
     """A refund has settled or come back. Noted with it is our refund's id, which our reference is made of."""
     if provider == "paypal":
-        return Webhook("/webhooks/paypal", {"resource": {"id": refund.id}}, provider)
+        return _of_paypal("PAYMENT.CAPTURE.REFUNDED", {"id": refund.id, "status": refund.state.upper()})
     ours = refund.reference.removeprefix("orderops-").partition(":")[0]
     described = {
         "id": refund.id,
@@ -84,13 +87,18 @@ def refund_changed(refund: Refund, provider: str) -> Webhook:
     return _of_stripe("charge.refund.updated", described)
 
 
+def _of_paypal(kind: str, described: Mapping[str, Any]) -> Webhook:
+    event = {"id": f"WH-{uuid.uuid4().hex}", "event_type": kind, "resource": described}
+    return Webhook("/webhooks/paypal", event, "paypal")
+
+
 def _of_stripe(kind: str, described: Mapping[str, Any]) -> Webhook:
     event = {"id": f"evt_{uuid.uuid4().hex}", "object": "event", "type": kind, "data": {"object": described}}
     return Webhook("/webhooks/stripe", event, "stripe")
 
 
 def signature(sender: str, secret: str, body: bytes, at: int) -> dict[str, str]:
-    """The headers that they sign with."""
+    """The headers that they sign with; PayPal signs with a certificate instead."""
     match sender:
         case "supplier":
             signed = _hmac(secret, str(at).encode() + b"." + body)
@@ -114,21 +122,26 @@ def tell(told: Webhook, *, untold: bool) -> None:
 async def deliver(told: Webhook) -> str:
     """Post it to the api of the running instance, and say what came of it."""
     settings = load_settings()
-    if told.sender == "paypal":
-        return "We were not told: only PayPal can sign its webhooks."
-    setting = f"ORDEROPS_{told.sender.upper()}_SECRETS"
-    secrets = os.environ.get(setting, "")
-    if not secrets:
+    setting = f"ORDEROPS_{told.sender.upper()}_{'WEBHOOK_IDS' if told.sender == 'paypal' else 'SECRETS'}"
+    secret = os.environ.get(setting, "").split(",")[0].strip()
+    if not secret:
         return f"We were not told: {setting} is not set."
     address = f"http://{settings.api_host}:{settings.api_port}"
     headers = {"Content-Type": "application/json"}
-    headers |= signature(told.sender, secrets.split(",")[0].strip(), told.body, int(time.time()))
+    headers |= await _signed(told, secret)
     async with httpx.AsyncClient(base_url=address, timeout=10, trust_env=False) as api:
         try:
             answer = await api.post(told.path, content=told.body, headers=headers)
         except httpx.TransportError:
             return f"We were not told: the api does not answer at {address}."
     return f"We were told by {told.path}, and answered {answer.status_code}."
+
+
+async def _signed(told: Webhook, secret: str) -> dict[str, str]:
+    if told.sender != "paypal":
+        return signature(told.sender, secret, told.body, int(time.time()))
+    async with connect() as world:
+        return await KeptCertificates(world).headers(told.body, secret)
 
 
 def _hmac(secret: str, signed: bytes) -> bytes:
