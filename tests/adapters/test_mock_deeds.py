@@ -101,8 +101,9 @@ class TestMoney:
         assert found is not None
         assert found.state is RefundState.SUCCEEDED
 
-    async def test_a_refund_comes_back_by_its_reference(self, world: MockWorld, order: str) -> None:
-        await MockPayments(world).refund(f"ch_{order}", f"{order}-lost", Money(1_000, "EUR"), "lost")
+    @pytest.mark.parametrize("reference", ["{}-lost", "orderops-{}-lost", "orderops-{}-lost:2"])
+    async def test_a_refund_comes_back_by_our_id(self, world: MockWorld, order: str, reference: str) -> None:
+        await MockPayments(world).refund(f"ch_{order}", reference.format(order), Money(1_000, "EUR"), "lost")
         said = await mock("fail-refund", f"{order}-lost", "--reason", "lost_or_stolen_card")
         assert "is failed (lost_or_stolen_card)" in said
         assert "failed (lost_or_stolen_card)" in await mock("refunds", "--order", order)

@@ -60,7 +60,7 @@ _DISPUTES = "`orderops mock disputes` shows those there are."
 _REFUNDS = "`orderops mock refunds` shows those there are."
 
 DisputeId = Annotated[str, typer.Argument(metavar="DISPUTE", help="As `orderops mock disputes` shows it.")]
-RefundId = Annotated[str, typer.Argument(metavar="REFUND", help="The provider's id of it, or our reference.")]
+RefundId = Annotated[str, typer.Argument(metavar="REFUND", help="Our id of it, or the provider's.")]
 
 
 def charges_command(order: OrderOption = None, limit: LimitOption = 50) -> None:
@@ -176,8 +176,13 @@ async def _told(world: MockWorld, refund: Refund) -> tuple[Refund, Webhook]:
 
 
 async def _refund_id(world: MockWorld, named: str) -> str:
-    """The provider's id of a refund that goes by that or by our reference; the newest, if there are several."""
-    fits = or_(RefundRow.id == named, RefundRow.reference == named)
+    """The provider's id of a refund that goes by that, by our id or our reference; the newest of several."""
+    ours = f"orderops-{named}"
+    fits = or_(
+        RefundRow.id == named,
+        RefundRow.reference.in_((named, ours)),
+        RefundRow.reference.startswith(f"{ours}:", autoescape=True),
+    )
     row = await world.row(select(RefundRow).where(fits).order_by(RefundRow.number.desc()))
     if row is None:
         raise NeedsHuman(f"The payment provider has no refund {named}.")
