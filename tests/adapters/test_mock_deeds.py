@@ -72,6 +72,12 @@ class TestParcels:
     async def test_empty_books_say_so(self, unique: str) -> None:
         assert "Nothing has been sent" in await mock("parcels", "--order", unique)
 
+    async def test_a_parcel_that_we_told_the_shop_of_is_shown_there(self, world: MockWorld, order: str) -> None:
+        await mock("ship", order, "--number", f"JD{order}")
+        assert f"JD{order}" not in await mock("shop", "show", order)
+        await MockShop(world).create_fulfillment(order, "dhl", f"JD{order}")
+        assert f"JD{order} by dhl" in await mock("shop", "show", order)
+
 
 class TestMoney:
     async def test_a_charge_is_disputed_and_lost(self, world: MockWorld, order: str) -> None:

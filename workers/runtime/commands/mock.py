@@ -10,7 +10,14 @@ from rich.table import Table
 from sqlalchemy import select
 
 from workers.adapters.mock_behaviour import MEANINGS, OPERATIONS, behave, behaviours, misbehave
-from workers.adapters.mock_books import BehaviourRow, EventRow, MailRow, PostingRow, SupplierOrderRow
+from workers.adapters.mock_books import (
+    BehaviourRow,
+    EventRow,
+    FulfillmentRow,
+    MailRow,
+    PostingRow,
+    SupplierOrderRow,
+)
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import order_number
 from workers.adapters.mock_world import MockWorld
@@ -218,7 +225,7 @@ def refund_command(order: OrderId) -> None:
 
 @shop.command("show")
 def show_command(order: OrderId) -> None:
-    """Show an order as the shop has it now, with tags and address changes."""
+    """Show an order as the shop has it now, with parcels, tags and address changes."""
     row = ask(lambda world: MockShop(world).find_row(order))
     now = to_order(row.body)
     table = Table.grid(padding=(0, 2))
@@ -229,6 +236,9 @@ def show_command(order: OrderId) -> None:
         add(table, "Article", f"{line.quantity} x {line.title} ({line.sku}) at {describe(line.unit_price)}")
     add(table, "Tags", ", ".join(row.tags) or "none")
     add(table, "Ship to", _one_line(row.body.get("shipping_address") or {}))
+    parcels_of = select(FulfillmentRow).where(FulfillmentRow.order_id == order).order_by(FulfillmentRow.number)
+    for parcel in ask(lambda world: world.rows(parcels_of)):
+        add(table, "Parcel", f"{parcel.tracking_number} by {parcel.carrier}, {when(parcel.created_at)}")
     for change in row.address_changes:
         add(table, "Changed", change["at"])
     console.print(table)
