@@ -32,6 +32,7 @@ from api.routes import (
     incidents,
     login,
     openid,
+    parcel_webhooks,
     payment_webhooks,
     processes,
     records,
@@ -46,6 +47,7 @@ from api.routes import (
     webhooks,
 )
 from api.schemas.common import ProblemBody
+from api.schemas.parcels import SupplierEvent
 from api.schemas.payments import PayPalEvent, StripeEvent
 from api.schemas.refunds import RefundAsked
 from api.schemas.shopify import ShopifyOrder
@@ -75,6 +77,7 @@ def create_app(assembled: Assembled) -> FastAPI:
     )
     documented = (
         webhooks.router,
+        parcel_webhooks.router,
         payment_webhooks.router,
         processes.router(assembled.processes),
         tasks.router,
@@ -89,7 +92,7 @@ def create_app(assembled: Assembled) -> FastAPI:
     app.state.openid = OpenId(assembled.settings) if assembled.settings.oidc_issuer else None
     _serve_files(app)
     payloads = [message.payload for process in assembled.processes for message in process.messages]
-    of_webhooks = (ShopifyOrder, StripeEvent, PayPalEvent)
+    of_webhooks = (ShopifyOrder, SupplierEvent, StripeEvent, PayPalEvent)
     add_schemas(app, [ProblemBody, *of_webhooks, Claim, Completion, RefundAsked, *payloads])
     return app
 

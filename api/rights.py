@@ -51,6 +51,8 @@ class Right(Enum):
 
 ROUTES: Mapping[str, Right] = {
     "POST /webhooks/shopify/{topic}": Right.OPEN,
+    "POST /webhooks/suppliers/{supplier}": Right.OPEN,
+    "POST /webhooks/carriers/{service}": Right.OPEN,
     "POST /webhooks/stripe": Right.OPEN,
     "POST /webhooks/paypal": Right.OPEN,
     "GET /c/{token}": Right.OPEN,

@@ -11,7 +11,7 @@ from typing import Any
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.journal import Intent, Journal
 from workers.casefile.requests import CustomerRequests, RequestKind
-from workers.common import Effects, Question, Questions
+from workers.common import Effects, Handover, Question, Questions
 from workers.contracts.fulfillment import (
     ADDRESS_REQUEST_LASTS,
     CHOICE_REQUEST_LASTS,
@@ -29,6 +29,7 @@ from workers.contracts.fulfillment import (
     Stopped,
     sentence_for,
 )
+from workers.contracts.tracking import SUPPLIER_ORDER_PLACED, SupplierOrderPlaced
 from workers.ports.addresses import Addresses
 from workers.ports.currencies import describe
 from workers.ports.events import Event
@@ -56,6 +57,7 @@ class Fulfillment:
         questions: Questions,
         cases: Cases,
         requests: CustomerRequests,
+        handover: Handover,
     ) -> None:
         self._shop = shop
         self._suppliers = suppliers
@@ -65,6 +67,7 @@ class Fulfillment:
         self._questions = questions
         self._cases = cases
         self._requests = requests
+        self._handover = handover
 
     async def get_order(self, shopify_order_id: str) -> OrderFacts:
         """Read the order from the shop into the case file. Natural: reading again only refreshes."""
@@ -179,9 +182,9 @@ class Fulfillment:
         await self._effects.book(posting, "Cost of goods booked")
 
     async def publish_supplier_order_placed(
-        self, shopify_order_id: str, supplier_order_id: str, cost: int, currency: str
+        self, shopify_order_id: str, supplier_order_id: str, supplier: str, cost: int, currency: str
     ) -> None:
-        """Announce `supplier_order_placed`; cost in minor units. Once per order."""
+        """Announce `supplier_order_placed`, and let it be tracked; cost in minor units. Once per order."""
         payload = {
             "shopify_order_id": shopify_order_id,
             "supplier_order_id": supplier_order_id,
@@ -189,6 +192,13 @@ class Fulfillment:
             "currency": currency,
         }
         await self._announce("supplier_order_placed", payload, "Supplier order announced")
+        placed = SupplierOrderPlaced(
+            shopify_order_id=shopify_order_id,
+            supplier_order_id=supplier_order_id,
+            supplier=supplier,
+            reference=_reference(shopify_order_id),
+        )
+        await self._handover.tell("tracking", SUPPLIER_ORDER_PLACED, placed)
 
     async def publish_order_failed(self, shopify_order_id: str, reason: str) -> None:
         """Announce `order_failed`, and ask the customer nothing more. Once per order."""

@@ -88,7 +88,12 @@ def router(processes: tuple[Process, ...]) -> APIRouter:
     """The routes, documented with the messages these processes take."""
     routes = APIRouter(tags=["Processes"])
     starts = [process.start_message.payload for process in processes if not process.start_message.asked_for_at]
-    others = [message.payload for process in processes for message in process.messages if not message.starts]
+    others = [
+        message.payload
+        for process in processes
+        for message in process.messages
+        if message is not process.start_message
+    ]
     routes.get("/processes", summary="Processes and their messages", responses=problems())(list_processes)
     routes.post(
         "/processes/{process}/instances",
@@ -141,7 +146,7 @@ async def send_message(
 ) -> Accepted:
     """The body is the message's payload. Each interaction takes one answer. Start messages: 404, not sent here."""
     found, message = sender.registry.message(process, name)
-    if message.starts:
+    if message is found.start_message:
         raise Problem("not-found", f"This message starts instances: POST it to /processes/{found.id}/instances.")
     return await sender.send(found, message)
 

@@ -30,6 +30,8 @@ from workers.runtime.settings import Settings
 
 SECRET, OLD_SECRET, TOKEN = "new-secret", "old-secret", "token-of-a-program"
 WEBHOOK_ID, OLD_WEBHOOK_ID = "1JE4291016473214C", "0EH40505U7160970P"
+EASYPOST_SECRET = "sécret"
+"""EasyPost signs with its decomposed form."""
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 _order_ids = itertools.count(uuid.uuid4().int % 10**12 + 10**12)
@@ -66,6 +68,9 @@ def settings(database_url: str) -> Settings:
         shopify_secrets=(SecretStr(SECRET), SecretStr(OLD_SECRET)),
         stripe_secrets=(SecretStr(SECRET), SecretStr(OLD_SECRET)),
         paypal_webhook_ids=(WEBHOOK_ID, OLD_WEBHOOK_ID),
+        supplier_secrets=(SecretStr(SECRET), SecretStr(OLD_SECRET)),
+        easypost_secrets=(SecretStr(EASYPOST_SECRET),),
+        aftership_secrets=(SecretStr(SECRET),),
         api_tokens=(SecretStr("another-token"), SecretStr(TOKEN)),
         link_secret=SecretStr("link-secret"),
         records_password=SecretStr("records-password"),

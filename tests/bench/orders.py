@@ -20,7 +20,8 @@ from tests.bench.mock_share import mock_share
 from tests.bench.usage import Meter
 from tests.bench.webhooks import Delivery, Door, new_orders
 from workers.casefile.db import Database
-from workers.casefile.models import Case, Incident
+from workers.casefile.models import Incident
+from workers.casefile.record_models import Instance
 from workers.runtime.errors import UserError
 
 OPEN = 64
@@ -118,12 +119,14 @@ class Feed:
             raise UserError(f"A webhook was answered {status}.", hint="The api's log says why.")
 
     async def _done(self) -> int:
-        """Orders of this feed that are closed."""
+        """Orders of this feed whose fulfillment has ended."""
         if not self.sent:
             return 0
         async with self._database.connection() as connection:
-            closed = select(func.count()).where(Case.id >= self.sent[0], Case.state == "done")
-            return await connection.scalar(closed) or 0
+            ended = select(func.count()).where(
+                Instance.case_id >= self.sent[0], Instance.process == "fulfillment", Instance.state == "done"
+            )
+            return await connection.scalar(ended) or 0
 
     async def _drain(self) -> None:
         ends = time.monotonic() + DRAIN_SECONDS
@@ -177,12 +180,12 @@ WHERE name = 'supplier_order_placed' AND published_at BETWEEN :began AND :ended
 """Orders whose purchase was announced, by the last job of an order, in the window."""
 
 TIMES = """
-SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM closed_at - received_at)) AS p50,
-       percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM closed_at - received_at)) AS p99,
-       percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM opened_at - received_at)) AS start50,
-       percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM opened_at - received_at)) AS start99
-FROM orderops.cases JOIN orderops.inbox ON correlation_key = cases.id
-WHERE cases.id = ANY(:ids)
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - received_at)) AS p50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - received_at)) AS p99,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - received_at)) AS start50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - received_at)) AS start99
+FROM orderops.instances JOIN orderops.inbox ON inbox.correlation_key = case_id AND message_name = 'order_paid'
+WHERE case_id = ANY(:ids) AND instances.process = 'fulfillment'
 """
 """Seconds from a webhook's arrival to the end of its instance, and to its start."""
 

@@ -10,12 +10,20 @@ from tests.decisions import (
     test_chargeback_response,
     test_no_answer,
     test_refund_policy,
+    test_remedy,
     test_supplier,
 )
 from tests.decisions.conftest import MODELS, Evaluate
 
 DMN = "{https://www.omg.org/spec/DMN/20191111/MODEL/}"
-MODULES = (test_address_check, test_chargeback_response, test_no_answer, test_refund_policy, test_supplier)
+MODULES = (
+    test_address_check,
+    test_chargeback_response,
+    test_no_answer,
+    test_refund_policy,
+    test_remedy,
+    test_supplier,
+)
 CASES = [case for module in MODULES for case in module.CASES]
 
 

@@ -14,7 +14,8 @@ from workers.runtime.settings import Settings
 def settings(engine: Stack | Containers) -> Settings:
     environment = engine.environment()
     values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in environment.items()}
-    ours = {"shopify_secrets": SECRET, "stripe_secrets": SECRET, "api_tokens": TOKEN, "settling_seconds": 2}
+    signed = ("shopify_secrets", "stripe_secrets", "supplier_secrets", "easypost_secrets", "aftership_secrets")
+    ours = {**dict.fromkeys(signed, SECRET), "api_tokens": TOKEN, "settling_seconds": 2}
     return Settings.model_validate({**values, **ours})
 
 

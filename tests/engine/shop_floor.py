@@ -153,8 +153,8 @@ class Floor:
 
         await self._eventually(seen, f"{element} {intent} in case {case_id}")
 
-    async def ends(self, case_id: str, process: str | None = None) -> str:
-        """Wait for the case's end, or only that of its newest instance of a process; return how it ended."""
+    async def ends(self, case_id: str, process: str | None = "fulfillment") -> str:
+        """Wait for the end of the newest instance of a process, or of the whole case; return how it ended."""
         newest = (
             select(Instance.state, Instance.outcome)
             .where(Instance.case_id == case_id, Instance.process == process)

@@ -2,6 +2,7 @@
 
 from tests.fakes.carriers import FakeCarriers
 from tests.fakes.events import FakeEventBus
+from tests.fakes.handover import FakeHandover
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.mailer import FakeMailer
 from tests.fakes.payments import FakePayments
@@ -11,6 +12,7 @@ from tests.fakes.suppliers import FakeSuppliers
 __all__ = [
     "FakeCarriers",
     "FakeEventBus",
+    "FakeHandover",
     "FakeLedger",
     "FakeMailer",
     "FakePayments",

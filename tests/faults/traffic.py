@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from tests.engine.shop_floor import Floor, an_order
 from workers.adapters.mock_books import SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
-from workers.casefile.models import Case, InboxRow
+from workers.casefile.models import InboxRow
 from workers.casefile.record_models import Instance, Record
 
 RATE = 50
@@ -101,8 +101,10 @@ class Traffic:
         return {str(order["id"]) for order in self.orders[::BOUGHT_OF]} & self.acknowledged
 
     async def come_to_rest(self, seconds: float) -> None:
-        """Wait until every acknowledged order's case has ended."""
-        ended = select(func.count()).where(Case.id.in_(self.acknowledged), Case.state == "done")
+        """Wait until every acknowledged order was fulfilled, or will not be. Nobody sends anything here."""
+        ended = select(func.count(Instance.case_id.distinct())).where(
+            Instance.case_id.in_(self.acknowledged), Instance.process == "fulfillment", Instance.state == "done"
+        )
         deadline = time.monotonic() + seconds
         while (done := await self._number(ended)) < len(self.acknowledged):
             assert time.monotonic() < deadline, f"{done} of {len(self.acknowledged)} cases ended in {seconds} s"

@@ -1,4 +1,4 @@
-"""The jobs of fulfillment on ports in memory, with the real journal and case file."""
+"""The jobs of the processes on ports in memory, with the real journal and case file."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import update
 
-from tests.fakes import FakeEventBus, FakeLedger, FakeMailer, FakeShop, FakeSuppliers
+from tests.fakes import FakeCarriers, FakeEventBus, FakeHandover, FakeLedger, FakeMailer, FakeShop, FakeSuppliers
 from tests.fakes.samples import ADDRESS, LINES
 from workers.adapters.address_facts import PostalAddresses
 from workers.casefile.cases import Cases
@@ -23,6 +23,7 @@ from workers.ports.mail import Mail
 from workers.ports.shop import Order
 from workers.ports.values import Money
 from workers.runtime.links import Link, Links
+from workers.tracking import Tracking
 
 _numbers = count(int(time() * 1000))
 
@@ -36,9 +37,11 @@ class Bench:
         self.id = self.order.id
         self.shop = FakeShop(self.order)
         self.suppliers = suppliers or FakeSuppliers()
+        self.carriers = FakeCarriers()
         self.ledger = FakeLedger()
         self.mailer = FakeMailer()
         self.events = FakeEventBus()
+        self.handover = FakeHandover()
         self.cases = Cases(database)
         self.requests = CustomerRequests(database)
         self.links = Links(SecretStr("secret of the links"), "http://shop.example")
@@ -53,6 +56,17 @@ class Bench:
             questions=Questions(effects, self.cases, self.requests, self.links),
             cases=self.cases,
             requests=self.requests,
+            handover=self.handover,
+        )
+        self.tracking = Tracking(
+            shop=self.shop,
+            suppliers=self.suppliers,
+            carriers=self.carriers,
+            addresses=PostalAddresses(),
+            journal=journal,
+            effects=effects,
+            cases=self.cases,
+            handover=self.handover,
         )
 
     async def change_order(self, **changes: Any) -> None:
@@ -76,6 +90,9 @@ class Bench:
             *self.mailer.mails.values(),
             *self.events.events.values(),
             *self.shop.tags.get(self.id, []),
+            *self.shop.fulfillments.values(),
+            *[parcel for parcel in self.carriers.parcels.values() if parcel.recalled],
+            *[shipment for shipment in self.suppliers.shipments.values() if shipment.cancelled],
             *([address] if address != self.order.shipping_address else []),
         ]
 

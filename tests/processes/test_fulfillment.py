@@ -12,6 +12,7 @@ import pytest
 from tests.fakes.samples import ADDRESS
 from tests.processes.bench import Bench
 from workers.contracts.fulfillment import MarginOffer, OfferFacts
+from workers.contracts.tracking import SupplierOrderPlaced
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.supplier import Offer
@@ -141,7 +142,7 @@ class TestBookCostOfGoods:
 
 class TestPublishSupplierOrderPlaced:
     async def test_it_announces_order_and_cost(self, bench: Bench) -> None:
-        await bench.jobs.publish_supplier_order_placed(bench.id, "cj-1", 2_497, "EUR")
+        await bench.jobs.publish_supplier_order_placed(bench.id, "cj-1", "cj", 2_497, "EUR")
         key = f"supplier_order_placed:{bench.id}"
         payload = {
             "shopify_order_id": bench.id,
@@ -151,6 +152,18 @@ class TestPublishSupplierOrderPlaced:
         }
         assert bench.events.events == {key: Event(key, "supplier_order_placed", payload)}
         assert await bench.timeline() == ["Supplier order announced"]
+
+    async def test_tracking_is_told_whom_to_ask(self, bench: Bench) -> None:
+        for _ in range(2):
+            await bench.jobs.publish_supplier_order_placed(bench.id, "cj-1", "cj", 2_497, "EUR")
+        assert bench.handover.told == {
+            ("tracking", "supplier_order_placed", "cj-1"): SupplierOrderPlaced(
+                shopify_order_id=bench.id,
+                supplier_order_id="cj-1",
+                supplier="cj",
+                reference=f"orderops-{bench.id}",
+            )
+        }
 
 
 class TestPublishOrderFailed:

@@ -71,7 +71,9 @@ PROMISES = {
         lambda b: b.jobs.book_cost_of_goods(b.id, "cj-1", 2_497, "EUR"), lambda b: b.ledger, "book"
     ),
     "publish_supplier_order_placed": Promise(
-        lambda b: b.jobs.publish_supplier_order_placed(b.id, "cj-1", 2_497, "EUR"), lambda b: b.events, "publish"
+        lambda b: b.jobs.publish_supplier_order_placed(b.id, "cj-1", "cj", 2_497, "EUR"),
+        lambda b: b.events,
+        "publish",
     ),
     "publish_order_failed": Promise(
         lambda b: b.jobs.publish_order_failed(b.id, "out_of_stock"), lambda b: b.events, "publish"

@@ -30,6 +30,7 @@ def registered() -> Process:
             questions=nobody,
             cases=nobody,
             requests=nobody,
+            handover=nobody,
         )
     )
 

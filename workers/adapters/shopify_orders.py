@@ -51,6 +51,8 @@ def to_order(body: Json) -> Order:
             lines=_lines(order.get("line_items"), currency),
             shipping_address=to_address(_part(order, "shipping_address")),
             language=_language(_first(order, "customer_locale") or _first(_part(order, "customer"), "locale")),
+            vip=_vip(_part(order, "customer")),
+            orders_before=_orders_before(_part(order, "customer")),
         )
     except ValueError as error:
         raise NeedsHuman(f"The shop's order {identity} cannot be read: {error}.") from None
@@ -165,6 +167,18 @@ def _time(text: str) -> datetime:
     except ValueError:
         raise ValueError("a time is missing or no RFC 3339 time") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _vip(customer: Json) -> bool | None:
+    """Whether the shop's tags of the customer say so; tags are one text, with commas."""
+    tags = customer.get("tags")
+    return "vip" in [tag.strip().lower() for tag in tags.split(",")] if isinstance(tags, str) else None
+
+
+def _orders_before(customer: Json) -> int | None:
+    """The shop counts this order too."""
+    count = customer.get("orders_count")
+    return max(0, count - 1) if isinstance(count, int) and not isinstance(count, bool) else None
 
 
 def _part(order: Json, key: str) -> Json:

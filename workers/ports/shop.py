@@ -27,6 +27,10 @@ class Order:
     shipping_address: Address
     language: str = ""
     """What the customer reads, as two letters of ISO 639; empty when the shop does not know."""
+    vip: bool | None = None
+    """Whether the shop marks the customer as one; None when it says nothing of the customer."""
+    orders_before: int | None = None
+    """How many orders the same customer had before this one; None when the shop does not say."""
 
     @property
     def open(self) -> bool:

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from workers import chargeback, fulfillment, refund
+from workers import chargeback, fulfillment, refund, tracking
 from workers.adapters.address_facts import PostalAddresses
 from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_certificates import KeptCertificates
@@ -125,6 +125,8 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
         links = Links(settings.link_secret, settings.public_url)
         journal = Journal(database, timedelta(seconds=settings.settling_seconds))
         effects = Effects(journal, outside.mailer, outside.events, outside.ledger)
+        bell = Bell(database)
+        handover = Handover(database, bell, settings)
         jobs = fulfillment.Fulfillment(
             shop=outside.shop,
             suppliers=outside.suppliers,
@@ -134,6 +136,7 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             questions=Questions(effects, cases, requests, links),
             cases=cases,
             requests=requests,
+            handover=handover,
         )
         refunding = refund.RefundJobs(
             shop=outside.shop,
@@ -152,10 +155,21 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             effects=effects,
             cases=cases,
             refunds=Refunds(database),
-            handover=Handover(database, bell, settings),
+            handover=handover,
+        )
+        tracked = tracking.Tracking(
+            shop=outside.shop,
+            suppliers=outside.suppliers,
+            carriers=outside.carriers,
+            addresses=outside.addresses,
+            journal=journal,
+            effects=effects,
+            cases=cases,
+            handover=handover,
         )
         processes = (
             fulfillment.registration(jobs),
+            tracking.registration(tracked),
             refund.registration(refunding),
             chargeback.registration(disputes),
         )

@@ -145,7 +145,7 @@ LEDGER = Rule(
     "SELECT count(*) FROM mock.supplier_orders WHERE reference LIKE 'orderops-%'",
     """
     WITH bought AS (
-        SELECT substr(reference, length('orderops-') + 1) AS id,
+        SELECT split_part(substr(reference, length('orderops-') + 1), '-reship-', 1) AS id,
                array_agg(cost_minor || ' ' || currency ORDER BY currency, cost_minor) AS amounts
         FROM mock.supplier_orders WHERE reference LIKE 'orderops-%' GROUP BY 1
     ), booked AS (

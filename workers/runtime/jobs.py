@@ -76,5 +76,5 @@ class Process:
 
     @property
     def start_message(self) -> Message:
-        """The message that starts an instance."""
+        """The message that starts an instance; where several do, the first, which is the usual way."""
         return next(message for message in self.messages if message.starts)

@@ -43,6 +43,12 @@ class Settings(BaseSettings):
     """What customers' links begin with."""
     shopify_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Webhook secrets, newest first, comma separated; two are valid during a rotation."""
+    supplier_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """The same, by which suppliers sign."""
+    easypost_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """The same, by which EasyPost signs."""
+    aftership_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """The same, by which AfterShip signs."""
     stripe_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Signing secrets of the webhook endpoint at Stripe (whsec_…), the same way."""
     paypal_webhook_ids: Annotated[tuple[str, ...], NoDecode] = ()
@@ -89,7 +95,15 @@ class Settings(BaseSettings):
     """console for people, json for machines."""
 
     @field_validator(
-        "shopify_secrets", "stripe_secrets", "paypal_webhook_ids", "api_tokens", "oidc_roles", mode="before"
+        "shopify_secrets",
+        "stripe_secrets",
+        "paypal_webhook_ids",
+        "supplier_secrets",
+        "easypost_secrets",
+        "aftership_secrets",
+        "api_tokens",
+        "oidc_roles",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:

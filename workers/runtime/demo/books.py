@@ -8,6 +8,8 @@ from statistics import quantiles
 from typing import TypeVar
 
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.adapters.mock_behaviour import Kind
 from workers.adapters.mock_books import BehaviourRow, EventRow, PostingRow, SupplierOrderRow
@@ -75,6 +77,16 @@ def array_of(ids: Iterable[str]) -> ColumnElement[list[str]]:
     return literal(list(ids), ARRAY(Text))
 
 
+_FULFILLMENTS = (
+    select(Instance.case_id, Instance.state, Instance.outcome)
+    .where(Instance.process == "fulfillment")
+    .ext(distinct_on(Instance.case_id))
+    .order_by(Instance.case_id, Instance.started_at.desc(), Instance.key.desc())
+    .subquery()
+)
+"""How the last fulfillment of each order stands: a demo ends before suppliers and carriers have done theirs."""
+
+
 async def progress(database: Database, plan: Plan) -> Progress:
     """Counts for the live display."""
     ids = array_of(plan.by_case)
@@ -83,13 +95,33 @@ async def progress(database: Database, plan: Plan) -> Progress:
             await session.execute(
                 select(
                     func.count(),
-                    func.count().filter(Case.state.in_(("done", "terminated"))),
+                    func.count().filter(_FULFILLMENTS.c.state.in_(("done", "terminated"))),
                     func.count().filter(Case.state == "incident"),
                     func.count(Case.cost_minor),
-                ).where(Case.id == any_(ids))
+                )
+                .select_from(Case)
+                .outerjoin(_FULFILLMENTS, _FULFILLMENTS.c.case_id == Case.id)
+                .where(Case.id == any_(ids))
             )
         ).one()
     return Progress(*counted)
+
+
+async def _cases(session: AsyncSession, ids: ColumnElement[list[str]]) -> dict[str, Case]:
+    """The orders' cases, ended as their fulfillment has."""
+    found = (
+        select(Case.id, Case.state, _FULFILLMENTS.c.state.label("fulfillment"), _FULFILLMENTS.c.outcome)
+        .outerjoin(_FULFILLMENTS, _FULFILLMENTS.c.case_id == Case.id)
+        .where(Case.id == any_(ids))
+    )
+    return {
+        row.id: Case(
+            id=row.id,
+            state=row.state if row.state == "incident" else row.fulfillment or row.state,
+            outcome=row.outcome,
+        )
+        for row in await session.execute(found)
+    }
 
 
 async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
@@ -97,7 +129,7 @@ async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
     ids = array_of(plan.by_case)
     references = {f"orderops-{case_id}": case_id for case_id in plan.by_case}
     async with database.sessions() as session:
-        cases = (await session.scalars(select(Case).where(Case.id == any_(ids)))).all()
+        cases = await _cases(session, ids)
         unresolved = (
             select(Incident)
             .join(Instance, Instance.key == Incident.process_instance_key)
@@ -121,7 +153,7 @@ async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
     announced = await world.rows(select(EventRow).where(EventRow.name == "supplier_order_placed"))
     supplied = {event.payload["shopify_order_id"]: event.published_at for event in announced}
     return Books(
-        cases={case.id: case for case in cases},
+        cases=cases,
         bought=_grouped((references[order.reference], order) for order in bought),
         booked=_grouped((posting.order_id, posting) for posting in booked),
         incidents=incidents,

@@ -1,0 +1,36 @@
+"""Signatures of webhooks: HMAC-SHA256 of what was sent, in constant time, against every secret that is valid."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Sequence
+
+from pydantic import SecretStr
+
+from api.errors import Problem, unavailable
+
+TOLERANCE_SECONDS = 300
+
+
+def verify(
+    signed: bytes, sent: str, secrets: Sequence[SecretStr], *, written: Callable[[bytes], str], header: str
+) -> None:
+    """401 unless `sent` is the HMAC of `signed` with one of the secrets, the way the sender writes it.
+
+    During a rotation two secrets are valid; without any nothing is, and the answer is 503.
+    """
+    if not secrets:
+        raise unavailable("No webhook secret is set, so nothing can be verified.")
+    digests = [hmac.digest(secret.get_secret_value().encode(), signed, hashlib.sha256) for secret in secrets]
+    told = sent.encode("latin-1")
+    fits = [hmac.compare_digest(written(digest).encode(), told) for digest in digests]
+    if not any(fits):
+        raise Problem("bad-signature", f"{header} does not fit the body.")
+
+
+def verify_age(timestamp: str, *, header: str) -> None:
+    """401 unless the time that was signed is that of now, five minutes more or less."""
+    if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 12):
+        raise Problem("bad-signature", f"{header} is missing, or no time in seconds.")
+    if abs(time.time() - int(timestamp)) > TOLERANCE_SECONDS:
+        raise Problem("bad-signature", f"{header} is more than {TOLERANCE_SECONDS} s away from now.")

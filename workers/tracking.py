@@ -1,0 +1,395 @@
+"""Tracking: what a supplier was ordered arrives, or is made good.
+
+The way is in bpmn/tracking.bpmn, the rules are in the decision tables; each method here is one job. Messages of
+suppliers and carriers only wake the process: these jobs ask for the truth, whoever told what first, and how often.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from workers.casefile.cases import Cases, Entry
+from workers.casefile.journal import Intent, Journal
+from workers.common import Effects, Handover
+from workers.contracts.fulfillment import OfferFacts, Offers
+from workers.contracts.tracking import (
+    MESSAGES,
+    OUTCOMES,
+    SUPPLIER_ORDER_PLACED,
+    Errors,
+    OrderFacts,
+    Recall,
+    RecallResult,
+    Reshipped,
+    Shipment,
+    ShipmentFound,
+    SupplierOrderPlaced,
+    TrackedParcel,
+    Trouble,
+    Whereabouts,
+)
+from workers.ports.addresses import Addresses
+from workers.ports.carriers import Carriers, Parcel, ParcelState
+from workers.ports.currencies import describe, exponent
+from workers.ports.events import Event
+from workers.ports.ledger import Posting
+from workers.ports.mail import Mail
+from workers.ports.shop import Fulfillment, Order, Shop
+from workers.ports.supplier import OutOfStockError, SupplierOrder, Suppliers
+from workers.ports.values import Money
+from workers.runtime.errors import BusinessOutcome, NeedsHuman
+from workers.runtime.jobs import Job, Process
+
+
+class Tracking:
+    """The jobs of bpmn/tracking.bpmn."""
+
+    def __init__(  # noqa: PLR0913  # the ports of one process, given by name in one place
+        self,
+        *,
+        shop: Shop,
+        suppliers: Suppliers,
+        carriers: Carriers,
+        addresses: Addresses,
+        journal: Journal,
+        effects: Effects,
+        cases: Cases,
+        handover: Handover,
+    ) -> None:
+        self._shop = shop
+        self._suppliers = suppliers
+        self._carriers = carriers
+        self._addresses = addresses
+        self._journal = journal
+        self._effects = effects
+        self._cases = cases
+        self._handover = handover
+
+    async def ask_supplier(
+        self, supplier: str | None = None, reference: str | None = None, shipment: Shipment | None = None
+    ) -> ShipmentFound:
+        """Ask the supplier what it has sent. Natural: asking changes nothing.
+
+        Without a supplier, when only a complaint is followed, everything stays as it is known.
+        """
+        if supplier is None or reference is None:
+            return ShipmentFound(shipment)
+        told = await self._suppliers.get_shipment(supplier, reference)
+        parcels = tuple(TrackedParcel.of(parcel) for parcel in told.parcels)
+        known = set(shipment.parcels) if shipment else set()
+        news = not known.issuperset(parcels)
+        return ShipmentFound(Shipment(parcels, news, told.complete and not told.cancelled, told.cancelled))
+
+    async def create_fulfillment(self, shopify_order_id: str, shipment: Shipment) -> None:
+        """Give the shop the tracking number of each parcel. Once per parcel, by the journal and in the shop."""
+        for parcel in shipment.parcels:
+            if parcel.carrier is not None:
+                sent = self._fulfillment(shopify_order_id, parcel.carrier, parcel.tracking_number)
+                await self._journal.once(sent)
+
+    def _fulfillment(self, order_id: str, carrier: str, tracking_number: str) -> Intent[Fulfillment]:
+        def entry(created: Fulfillment) -> Entry:
+            facts = {"carrier": carrier, "tracking_number": tracking_number, "fulfillment_id": created.id}
+            sentence = f"Parcel {tracking_number} is on its way with {carrier}"
+            return Entry(order_id, f"sent:{tracking_number}", "parcel_sent", sentence, facts)
+
+        return Intent(
+            key=f"fulfillment:{order_id}:{tracking_number}",
+            kind="fulfillment",
+            case_id=order_id,
+            request={"carrier": carrier, "tracking_number": tracking_number},
+            result_type=Fulfillment,
+            call=lambda: self._shop.create_fulfillment(order_id, carrier, tracking_number),
+            find=lambda asked: self._shop.find_fulfillment(order_id, asked["tracking_number"]),
+            entry=entry,
+        )
+
+    async def mail_on_the_way(self, shopify_order_id: str, shipment: Shipment) -> None:
+        """Mail the customer the tracking number of each parcel. Once per parcel."""
+        order = await self._cases.order(shopify_order_id)
+        for parcel in shipment.parcels:
+            if parcel.carrier is not None:
+                await self._mail(order, parcel)
+
+    async def _mail(self, order: Order, parcel: TrackedParcel) -> None:
+        key, template = f"mail:{order.id}-sent-{parcel.tracking_number}", "tracking_on_the_way"
+        if not order.email:
+            sentence = "The customer has no mail address: nobody was told of the parcel"
+            await self._cases.write(Entry(order.id, key, "mail_impossible", sentence, {}))
+            return
+        values = {
+            "order_number": order.number,
+            "carrier": parcel.carrier or "",
+            "tracking_number": parcel.tracking_number,
+        }
+        mail = Mail(key, order.email, template, values, order.id)
+        await self._effects.send(mail, f"Mail sent to the customer: {template}")
+
+    async def publish_order_fulfilled(self, shopify_order_id: str) -> None:
+        """Announce `order_fulfilled`. Once per order, however often its goods are sent."""
+        payload = {"shopify_order_id": shopify_order_id}
+        await self._announce(f"order_fulfilled:{shopify_order_id}", "order_fulfilled", payload, "All on the way")
+
+    async def cancel_unsent(
+        self,
+        shopify_order_id: str,
+        supplier: str | None = None,
+        reference: str | None = None,
+        shipment: Shipment | None = None,
+    ) -> ShipmentFound:
+        """Ask the supplier not to send what it has not sent. Natural: cancelled stays cancelled.
+
+        What will never be sent stands in the list from then on, as a parcel under our reference.
+        """
+        if supplier is None or reference is None:
+            return ShipmentFound(shipment)
+        cancelled = await self._suppliers.cancel_order(supplier, reference)
+        parcels = shipment.parcels if shipment else ()
+        if not cancelled:
+            return ShipmentFound(Shipment(parcels, news=False, complete=False, cancelled=False))
+        facts = {"supplier": supplier, "reference": reference}
+        sentence = f"{supplier} sends nothing more of {reference}"
+        await self._cases.write(
+            Entry(shopify_order_id, f"unsent:{reference}", "supplier_order_cancelled", sentence, facts)
+        )
+        unsent = TrackedParcel(None, reference, Trouble.NEVER_SHIPPED)
+        return ShipmentFound(Shipment((*parcels, unsent), news=False, complete=False, cancelled=True))
+
+    async def ask_carrier(self, shopify_order_id: str, parcel: TrackedParcel) -> Whereabouts:
+        """Ask the carrier where a parcel is. Natural: asking changes nothing.
+
+        Delivered once is delivered, whatever a later scan says; the timeline has it once per parcel.
+        """
+        if parcel.carrier is None or parcel.trouble is not None:
+            return Whereabouts(parcel.trouble or Trouble.NEVER_SHIPPED, None)
+        known = await self._carriers.track(parcel.carrier, parcel.tracking_number)
+        if _delivered(known):
+            await self._note_delivered(shopify_order_id, known)
+        if known.last is None:
+            return Whereabouts(ParcelState.ANNOUNCED, None)
+        state = ParcelState.DELIVERED if _delivered(known) else known.last.state
+        return Whereabouts(state, known.last.at.isoformat())
+
+    async def _note_delivered(self, order_id: str, parcel: Parcel) -> None:
+        scan = next(scan for scan in parcel.scans if scan.state is ParcelState.DELIVERED)
+        facts = {
+            "carrier": parcel.carrier,
+            "tracking_number": parcel.tracking_number,
+            "scan_id": scan.id,
+            "delivered_at": scan.at.isoformat(),
+        }
+        sentence = f"{parcel.carrier} has delivered parcel {parcel.tracking_number}"
+        key = f"delivered:{parcel.tracking_number}"
+        await self._cases.write(Entry(order_id, key, "parcel_delivered", sentence, facts))
+
+    async def look_into_complaint(self, shopify_order_id: str, tracking_number: str) -> ShipmentFound:
+        """Say whether the carrier says delivered of a parcel that the customer misses. Natural: it only asks."""
+        sent = await self._shop.find_fulfillment(shopify_order_id, tracking_number)
+        if sent is None:
+            raise NeedsHuman(f"The shop knows no parcel {tracking_number} of order {shopify_order_id}.")
+        facts = {"carrier": sent.carrier, "tracking_number": tracking_number}
+        sentence = f"The customer has not received parcel {tracking_number}"
+        key = f"complaint:{tracking_number}"
+        await self._cases.write(Entry(shopify_order_id, key, "parcel_not_received", sentence, facts))
+        known = await self._carriers.track(sent.carrier, tracking_number)
+        if not _delivered(known):
+            return ShipmentFound(None)
+        parcel = TrackedParcel(sent.carrier, tracking_number, Trouble.NOT_RECEIVED)
+        return ShipmentFound(Shipment((parcel,), news=False, complete=True, cancelled=False))
+
+    async def publish_shipping_delayed(self, shopify_order_id: str, tracking_number: str, what: str) -> None:
+        """Announce `shipping_delayed`. Once per parcel and reason."""
+        payload = {"shopify_order_id": shopify_order_id, "tracking_number": tracking_number, "reason": what}
+        sentence = f"Parcel {tracking_number} is in trouble: {what.replace('_', ' ')}"
+        key = f"shipping_delayed:{shopify_order_id}:{tracking_number}:{what}"
+        await self._announce(key, "shipping_delayed", payload, sentence)
+
+    async def publish_decision_overdue(self, shopify_order_id: str, tracking_number: str) -> None:
+        """Announce `parcel_decision_overdue`. Once per parcel."""
+        payload = {"shopify_order_id": shopify_order_id, "tracking_number": tracking_number}
+        sentence = f"Nobody has decided on parcel {tracking_number} in a day"
+        key = f"parcel_decision_overdue:{shopify_order_id}:{tracking_number}"
+        await self._announce(key, "parcel_decision_overdue", payload, sentence)
+
+    async def get_order(self, shopify_order_id: str) -> OrderFacts:
+        """Read the order from the shop into the case file. Natural: reading again only refreshes."""
+        order = await self._shop.get_order(shopify_order_id)
+        await self._cases.describe("tracking", order)
+        resent = await self._journal.settle(self._reship(order.id))
+        return OrderFacts(
+            order_open=order.open,
+            order_total=order.total.minor,
+            currency=order.total.currency,
+            minor_units=10 ** exponent(order.total.currency),
+            worth=describe(order.total),
+            country=self._addresses.facts(order.shipping_address).country,
+            vip=order.vip,
+            orders_before=order.orders_before,
+            resent=0 if resent is None else 1,
+        )
+
+    async def check_stock(self, shopify_order_id: str) -> Offers:
+        """Ask every supplier for an offer to send the goods once more. Natural: asking changes nothing."""
+        order = await self._cases.order(shopify_order_id)
+        country = self._addresses.facts(order.shipping_address).country
+        offers = await self._suppliers.get_offers(order.id, order.lines, country)
+        return Offers(tuple(OfferFacts.of(offer) for offer in offers))
+
+    async def reship(
+        self, shopify_order_id: str, currency: str, reship_supplier: str | None, agreed_cost: int | None
+    ) -> Reshipped:
+        """Buy the goods once more. Once per order: by the journal, and by the reference in the supplier's books.
+
+        Error: OUT_OF_STOCK when no supplier has them, or the chosen one has sold out meanwhile.
+        """
+        if reship_supplier is None or agreed_cost is None:
+            raise BusinessOutcome(Errors.OUT_OF_STOCK, "no supplier can send the goods again")
+        order, supplier, cost = (
+            await self._cases.order(shopify_order_id),
+            reship_supplier,
+            Money(agreed_cost, currency),
+        )
+
+        async def call() -> SupplierOrder:
+            try:
+                return await self._suppliers.place_order(
+                    supplier, _reship_reference(order.id), order.lines, order.shipping_address, cost
+                )
+            except OutOfStockError as error:
+                raise BusinessOutcome(Errors.OUT_OF_STOCK, f"{supplier} has sold out") from error
+
+        case = await self._cases.get(order.id)
+        before = (case.cost_minor if case else None) or 0
+        request = {"supplier": supplier, "cost": cost.minor, "currency": cost.currency}
+        bought = await self._journal.once(self._reship(order.id, request, call, before))
+        return Reshipped(bought.supplier, bought.id, bought.cost.minor)
+
+    def _reship(
+        self,
+        order_id: str,
+        request: Mapping[str, Any] | None = None,
+        call: Callable[[], Awaitable[SupplierOrder]] | None = None,
+        cost_before: int = 0,
+    ) -> Intent[SupplierOrder]:
+        """The one purchase to send an order again; without `call` it can be asked about only."""
+
+        def entry(bought: SupplierOrder) -> Entry:
+            facts = {"supplier": bought.supplier, "supplier_order_id": bought.id, "cost": bought.cost.minor}
+            sentence = f"Ordered again from {bought.supplier} as {bought.id}"
+            cost = cost_before + bought.cost.minor
+            return Entry(order_id, "bought:reship-1", "reshipped", sentence, facts, cost)
+
+        return Intent(
+            key=f"supplier_order:{order_id}-reship-1",
+            kind="supplier_order",
+            case_id=order_id,
+            request=request or {},
+            result_type=SupplierOrder,
+            call=call or _nothing_to_buy,
+            find=lambda asked: self._suppliers.find_order(asked["supplier"], _reship_reference(order_id)),
+            entry=entry,
+        )
+
+    async def book_cost_of_goods(
+        self, shopify_order_id: str, reship_order_id: str, reship_cost: int, currency: str
+    ) -> None:
+        """Book what sending again costs. Once per order, by the journal and the ledger's key."""
+        posting = Posting(
+            key=f"cogs:{shopify_order_id}:reship-1",
+            account="COGS",
+            amount=Money(reship_cost, currency),
+            order_id=shopify_order_id,
+            memo=reship_order_id,
+        )
+        await self._effects.book(posting, "Cost of sending again booked")
+
+    async def publish_supplier_order_placed(
+        self, shopify_order_id: str, reship_order_id: str, reship_supplier: str, reship_cost: int, currency: str
+    ) -> None:
+        """Announce `supplier_order_placed` for what is sent again, and let it be tracked. Once per order."""
+        payload = {
+            "shopify_order_id": shopify_order_id,
+            "supplier_order_id": reship_order_id,
+            "cost": reship_cost,
+            "currency": currency,
+        }
+        key = f"supplier_order_placed:{shopify_order_id}:reship-1"
+        await self._announce(key, "supplier_order_placed", payload, "New supplier order announced")
+        placed = SupplierOrderPlaced(
+            shopify_order_id=shopify_order_id,
+            supplier_order_id=reship_order_id,
+            supplier=reship_supplier,
+            reference=_reship_reference(shopify_order_id),
+        )
+        await self._handover.tell("tracking", SUPPLIER_ORDER_PLACED, placed)
+
+    async def recall_parcels(self, shopify_order_id: str, shipment: Shipment | None = None) -> Recall:
+        """Ask the carriers to bring everything back. Natural: recalled stays recalled."""
+        parcels = shipment.parcels if shipment else ()
+        results = [
+            await self._recall(shopify_order_id, parcel.carrier, parcel.tracking_number)
+            for parcel in parcels
+            if parcel.carrier is not None
+        ]
+        return Recall(_worst(results))
+
+    async def _recall(self, order_id: str, carrier: str, tracking_number: str) -> RecallResult:
+        if await self._carriers.recall(carrier, tracking_number):
+            facts = {"carrier": carrier, "tracking_number": tracking_number}
+            sentence = f"{carrier} is to bring back parcel {tracking_number}"
+            await self._cases.write(
+                Entry(order_id, f"recalled:{tracking_number}", "parcel_recalled", sentence, facts)
+            )
+            return RecallResult.RECALLED
+        known = await self._carriers.track(carrier, tracking_number)
+        if _delivered(known):
+            await self._note_delivered(order_id, known)
+            return RecallResult.DELIVERED
+        return RecallResult.TOO_LATE
+
+    async def _announce(self, key: str, name: str, payload: dict[str, Any], sentence: str) -> None:
+        await self._effects.publish(Event(key, name, payload), payload["shopify_order_id"], sentence)
+
+
+def _delivered(parcel: Parcel) -> bool:
+    return any(scan.state is ParcelState.DELIVERED for scan in parcel.scans)
+
+
+def _worst(results: Sequence[RecallResult]) -> RecallResult:
+    """What is still on its way counts first, then what has arrived."""
+    ranked = (RecallResult.TOO_LATE, RecallResult.DELIVERED)
+    return next((result for result in ranked if result in results), RecallResult.RECALLED)
+
+
+def _reship_reference(order_id: str) -> str:
+    return f"orderops-{order_id}-reship-1"
+
+
+async def _nothing_to_buy() -> SupplierOrder:
+    raise AssertionError("this purchase can be asked about, not made")
+
+
+def registration(jobs: Tracking) -> Process:
+    """Everything bpmn/tracking.bpmn needs of us."""
+    return Process(
+        id="tracking",
+        jobs=(
+            Job("tracking.ask_supplier", jobs.ask_supplier),
+            Job("tracking.create_fulfillment", jobs.create_fulfillment),
+            Job("tracking.mail_on_the_way", jobs.mail_on_the_way),
+            Job("tracking.publish_order_fulfilled", jobs.publish_order_fulfilled),
+            Job("tracking.cancel_unsent", jobs.cancel_unsent),
+            Job("tracking.ask_carrier", jobs.ask_carrier),
+            Job("tracking.look_into_complaint", jobs.look_into_complaint),
+            Job("tracking.publish_shipping_delayed", jobs.publish_shipping_delayed),
+            Job("tracking.publish_decision_overdue", jobs.publish_decision_overdue),
+            Job("tracking.get_order", jobs.get_order),
+            Job("tracking.check_stock", jobs.check_stock),
+            Job("tracking.reship", jobs.reship),
+            Job("tracking.book_cost_of_goods", jobs.book_cost_of_goods),
+            Job("tracking.publish_supplier_order_placed", jobs.publish_supplier_order_placed),
+            Job("tracking.recall_parcels", jobs.recall_parcels),
+        ),
+        messages=MESSAGES,
+        errors=Errors,
+        outcomes=OUTCOMES,
+    )
