@@ -47,7 +47,7 @@ async def _at_once() -> None:
 
 
 async def test_people_who_broke_down_end_the_watch_with_a_sentence() -> None:
-    with pytest.raises(UserError, match="agents stopped answering: RuntimeError: no such page"):
+    with pytest.raises(UserError, match="systems outside stopped: RuntimeError: no such page"):
         await alongside(_for_ever(), _for_ever(), _fail())
 
 

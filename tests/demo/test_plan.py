@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from workers.runtime.demo.plan import SUPPLIER_ERRORS, Rates, Trouble, by_rates, one_of_each
+from workers.runtime.demo.plan import DISPUTES, SUPPLIER_ERRORS, Journey, Rates, Trouble, by_rates, one_of_each
 
 ORDERS = [{"id": number, "shipping_address": {"zip": "10115", "city": "Berlin"}} for number in range(1, 2001)]
 RATES = Rates(duplicates=0.10, out_of_stock=0.06, bad_addresses=0.05, supplier_errors=0.09)
@@ -24,15 +24,20 @@ def test_troubles_strike_about_the_given_shares() -> None:
     assert shares[Trouble.SOLD_OUT_LATE] == pytest.approx(0.03, abs=0.015)
     assert shares[Trouble.BAD_ADDRESS] == pytest.approx(0.05, abs=0.02)
     assert sum(one.repeated for one in plan.orders) / len(ORDERS) == pytest.approx(0.10, abs=0.025)
+    journeys = Counter(one.journey for one in plan.orders)
+    assert (journeys[Journey.QUIET] + journeys[Journey.LOST]) / len(ORDERS) == pytest.approx(0.04, abs=0.015)
+    assert sum(journeys[each] for each in DISPUTES) / len(ORDERS) == pytest.approx(0.02, abs=0.01)
 
 
 def test_a_share_of_nothing_strikes_nobody() -> None:
-    plan = by_rates(ORDERS, Rates(0, 0, 0, 0))
+    plan = by_rates(ORDERS, Rates(0, 0, 0, 0, 0, 0, 0))
     assert not any(one.troubles or one.repeated for one in plan.orders)
+    assert {one.journey for one in plan.orders} == {Journey.DELIVERED, Journey.TWO_PARCELS}
 
 
-def test_the_samples_have_every_trouble_once() -> None:
+def test_the_samples_have_every_trouble_and_every_journey() -> None:
     plan = one_of_each(ORDERS[:24])
+    assert {one.journey for one in plan.orders if not one.troubles} == set(Journey)
     assert Counter(trouble for one in plan.orders for trouble in one.troubles) == dict.fromkeys(Trouble, 1)
 
 

@@ -11,7 +11,8 @@ from workers.adapters.mock_books import PostingRow, SupplierOrderRow
 from workers.casefile.models import Case, Incident
 from workers.runtime.demo.books import Books
 from workers.runtime.demo.feed import Feed
-from workers.runtime.demo.plan import Plan, Trouble, planned
+from workers.runtime.demo.money import Account, Money
+from workers.runtime.demo.plan import Journey, Plan, Trouble, planned
 from workers.runtime.demo.verdict import Verdict, judge, label
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,6 +30,9 @@ class Run:
     incidents: list[Incident] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     sold_out: dict[str, set[str]] = field(default_factory=dict)
+    ended: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    money: Money = field(default_factory=lambda: Money({}, {}))
+    journey: Journey = Journey.DELIVERED
 
     @property
     def plan(self) -> Plan:
@@ -36,7 +40,13 @@ class Run:
         struck = {"A": self.troubles, "B": set[Trouble]()}
         return Plan(
             [
-                planned({"id": name, "financial_status": "paid"}, struck[name], repeated=False, fresh=False)
+                planned(
+                    {"id": name, "financial_status": "paid"},
+                    struck[name],
+                    self.journey if name == "A" else Journey.DELIVERED,
+                    repeated=False,
+                    fresh=False,
+                )
                 for name in ("A", "B")
             ]
         )
@@ -44,12 +54,12 @@ class Run:
     @property
     def books(self) -> Books:
         """As they would have been read."""
-        return Books(self.cases, self.bought, self.booked, self.incidents, self.sold_out, {}, {})
+        return Books(self.cases, self.bought, self.booked, self.incidents, self.sold_out, {}, {}, ended=self.ended)
 
     def judged(self) -> Verdict:
         """The verdict on it."""
         feed = Feed(httpx.AsyncClient(), "secret", 8, refused=self.refused)
-        return judge(self.plan, self.books, feed, self.answered, NOW)
+        return judge(self.plan, self.books, self.money, feed, self.answered, NOW)
 
     def label(self) -> str:
         """The row of the table in which A stands."""
@@ -69,9 +79,11 @@ def posting(name: str, minor: int, currency: str = "EUR") -> PostingRow:
 @pytest.fixture
 def run() -> Run:
     return Run(
-        cases={name: Case(id=name, state="done", outcome="supplied") for name in ("A", "B")},
+        cases={name: Case(id=name, state="done", outcome="delivered") for name in ("A", "B")},
         bought={"A": [purchase("A", 500)], "B": [purchase("B", 700)]},
         booked={"A": [posting("A", 500)], "B": [posting("B", 700)]},
+        ended={name: {("fulfillment", "supplied"), ("tracking", "delivered")} for name in ("A", "B")},
+        money=Money({"A": ("EUR", Account(1_000, 500, 100, 0)), "B": ("EUR", Account(900, 700, 0, 900))}, {}),
     )
 
 
@@ -120,6 +132,10 @@ def have_an_incident(run: Run) -> None:
     run.incidents.append(Incident(key=1, element_id="Task_Buy", message="no retries left"))
 
 
+def book_a_refund_wrongly(run: Run) -> None:
+    run.money = Money(run.money.accounts, {"A": -7})
+
+
 def refuse_a_delivery(run: Run) -> None:
     run.refused.append("order A: 401")
 
@@ -128,7 +144,8 @@ async def test_orders_bought_booked_and_done_are_all_well(run: Run) -> None:
     judged = run.judged()
     assert judged.figures.ok, judged.complaints
     assert (judged.figures.supplied, judged.figures.ledger_difference, judged.open) == (2, 0, 0)
-    assert judged.money == {"EUR": 1200}
+    assert judged.money.sums() == {"EUR": Account(1_900, 1_200, 100, 900)}
+    assert judged.figures.profit == {"EUR": -300}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +153,7 @@ async def test_orders_bought_booked_and_done_are_all_well(run: Run) -> None:
     [
         (lose, "order A was lost"),
         (double, "with 2 supplier orders"),
-        (end_wrongly, "order A should end as supplied, but ended as cancelled"),
+        (end_wrongly, "order A should end as delivered, but ended as cancelled"),
         (leave_open, "but is open"),
         (leave_open_without_outcome, "but is open"),
         (terminate, "but is terminated"),
@@ -146,6 +163,7 @@ async def test_orders_bought_booked_and_done_are_all_well(run: Run) -> None:
         (swap_postings, "order B is not booked as it was bought: 200 minor"),
         (have_an_incident, "incident at Task_Buy: no retries left"),
         (refuse_a_delivery, "order A: 401"),
+        (book_a_refund_wrongly, "refunds of order A are not booked as they were given back: -7 minor"),
     ],
 )
 async def test_whatever_is_wrong_is_told_and_fails_the_demo(
@@ -160,9 +178,9 @@ async def test_whatever_is_wrong_is_told_and_fails_the_demo(
 @pytest.mark.parametrize(
     ("sold_out", "expected"),
     [
-        (set(), "supplied"),
-        ({"aliexpress"}, "supplied by a backup supplier"),
-        ({"cj"}, "supplied"),
+        (set(), "delivered"),
+        ({"aliexpress"}, "delivered from a backup supplier"),
+        ({"cj"}, "delivered"),
     ],
 )
 async def test_a_backup_supplier_is_one_that_the_books_know(run: Run, sold_out: set[str], expected: str) -> None:
@@ -173,12 +191,16 @@ async def test_a_backup_supplier_is_one_that_the_books_know(run: Run, sold_out: 
 
 
 @pytest.mark.parametrize(
-    ("answers", "expected"),
-    [(["chose refund"], "refund chosen by the customer"), ([], "refund for another reason")],
+    ("answers", "journey", "expected"),
+    [
+        (["chose refund"], Journey.DELIVERED, "refunded as the customer chose"),
+        ([], Journey.LOST, "refunded: lost on its way"),
+        ([], Journey.DELIVERED, "refunded for another reason"),
+    ],
 )
-async def test_refunds_are_told_apart_by_what_the_customer_answered(
-    run: Run, answers: list[str], expected: str
+async def test_refunds_are_told_apart_by_what_led_to_them(
+    run: Run, answers: list[str], journey: Journey, expected: str
 ) -> None:
-    run.cases["A"].outcome = "refund_requested"
-    run.answered = {"A": answers}
+    run.cases["A"].outcome = "refunded"
+    run.answered, run.journey = {"A": answers}, journey
     assert run.label() == expected

@@ -24,8 +24,10 @@ from workers.casefile.db import Database
 from workers.runtime.commands.stack import prepare_with_progress, say_how_to_log_in
 from workers.runtime.demo import books, verdict
 from workers.runtime.demo.feed import Feed
-from workers.runtime.demo.people import People
-from workers.runtime.demo.plan import Json, Plan, Rates, Trouble, by_rates, one_of_each
+from workers.runtime.demo.money import read as read_money
+from workers.runtime.demo.outside import Outside
+from workers.runtime.demo.people import People, hire
+from workers.runtime.demo.plan import Json, Plan, Rates, by_rates, one_of_each
 from workers.runtime.demo.world import set_up
 from workers.runtime.errors import UserError
 from workers.runtime.mocked.clock import travel
@@ -38,7 +40,14 @@ from workers.runtime.resources import samples_dir
 console = Console(highlight=False)
 STALLED_SECONDS = 90
 """Without any progress for so long, what is open counts as left open."""
-_A_DAY = timedelta(days=1, minutes=1)
+STILL_SECONDS = 8
+"""When nothing happens for so long, all who are left wait for time to pass."""
+CLOSED_SECONDS = 4
+"""Closed orders that stay closed for so long are done: customers complain of what was delivered."""
+STEPS = (timedelta(days=1, minutes=1), timedelta(days=11), timedelta(days=11), timedelta(days=11))
+"""How much time passes then: first for customers who wait for stock, then for parcels that stand still."""
+_SIGNERS = ("shopify", "supplier", "aftership", "stripe")
+"""Whose webhooks there are."""
 _MARKER = "demo"
 """File in the folder of an instance that a demo made, and may delete."""
 
@@ -61,16 +70,20 @@ def demo(  # noqa: PLR0913, PLR0917  # one parameter per option
     out_of_stock: Annotated[float, typer.Option(min=0, max=1, help="Share sold out at a supplier.")] = 0.05,
     bad_addresses: Annotated[float, typer.Option(min=0, max=1, help="Share with a wrong address.")] = 0.05,
     supplier_errors: Annotated[float, typer.Option(min=0, max=1, help="Share with a failing supplier.")] = 0.05,
+    delays: Annotated[float, typer.Option(min=0, max=1, help="Share stuck or lost on its way.")] = 0.04,
+    refunds: Annotated[float, typer.Option(min=0, max=1, help="Share damaged on arrival.")] = 0.04,
+    disputes: Annotated[float, typer.Option(min=0, max=1, help="Share disputed at the bank.")] = 0.02,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end.")] = False,
     instance: Annotated[str, typer.Option(help="Name of the stack; its data are deleted first.")] = "demo",
     base_port: Annotated[int | None, typer.Option(help="First of its ports.")] = None,
 ) -> None:
-    """Feed paid orders through the webhook, let customers and agents answer, and judge the result by the books.
+    """From paid to delivered, or made good: feed orders through the webhook, let suppliers, carriers, customers,
+    staff and banks act, and judge the result by the books.
 
-    The shares apply to --orders; the samples have one order of each trouble.
+    The shares apply to --orders; the samples have one order of each trouble and of each journey.
     """
     began = _began()
-    rates = Rates(duplicates, out_of_stock, bad_addresses, supplier_errors)
+    rates = Rates(duplicates, out_of_stock, bad_addresses, supplier_errors, delays, refunds, disputes)
     plan = _plan(orders, limit, rates)
     config = StackConfig(instance=instance, base_port=base_port, controlled_clock=True)
     start_afresh(config)
@@ -78,6 +91,7 @@ def demo(  # noqa: PLR0913, PLR0917  # one parameter per option
     with _stack(config, keep=keep) as environment:
         judged = asyncio.run(_run(plan, environment, rate, began))
         console.print(verdict.table(judged))
+        console.print(verdict.money_table(judged.money))
         verdict.write(judged.figures)
         for complaint in judged.complaints[:20]:
             console.print(f"[red]{complaint}[/]")
@@ -150,14 +164,19 @@ async def _run(plan: Plan, environment: dict[str, str], rate: float, began: date
     database = Database(url, 5)
     limits = httpx.Limits(max_connections=50)
     api = httpx.AsyncClient(base_url=environment["ORDEROPS_PUBLIC_URL"], limits=limits, timeout=20)
+    secrets = {name: environment[f"ORDEROPS_{name.upper()}_SECRETS"].split(",")[0] for name in _SIGNERS}
+    token = environment["ORDEROPS_API_TOKENS"].split(",")[0]
     async with MockWorld(url, pool_size=10) as world, api as http:
         await set_up(world, plan)
-        feed = Feed(http, environment["ORDEROPS_SHOPIFY_SECRETS"].split(",")[0], rate)
-        people = People(http, world, environment["ORDEROPS_API_TOKENS"].split(",")[0], plan.by_case, feed)
-        a_day_passes = partial(travel, world, environment["ORDEROPS_ZEEBE_MANAGEMENT"], _A_DAY)
-        watching = _watch(plan, database, feed, people, a_day_passes)
-        await alongside(watching, feed.run(plan), people.run())
-        judged = verdict.judge(plan, await books.read(database, world, plan), feed, people.answered, began)
+        await hire(database)
+        feed = Feed(http, secrets["shopify"], rate)
+        people = People(http, world, token, plan.by_case, feed)
+        outside = Outside(http, world, database, token, secrets, plan.by_case)
+        time_passes = partial(travel, world, environment["ORDEROPS_ZEEBE_MANAGEMENT"])
+        watching = _watch(plan, database, feed, people, time_passes)
+        await alongside(watching, feed.run(plan), people.run(), outside.run())
+        found, money = await books.read(database, world, plan), await read_money(world, plan)
+        judged = verdict.judge(plan, found, money, feed, people.answered, began)
     await database.close()
     return judged
 
@@ -165,16 +184,17 @@ async def _run(plan: Plan, environment: dict[str, str], rate: float, began: date
 async def alongside(
     watching: Coroutine[None, None, None],
     feeding: Coroutine[None, None, None],
-    answering: Coroutine[None, None, None],
+    *acting: Coroutine[None, None, None],
 ) -> None:
-    """Watch until all is done; raises UserError at once when webhooks or answers stop with an error."""
+    """Watch until all is done; raises UserError at once when those who act stop with an error."""
     try:
         async with asyncio.TaskGroup() as group:
-            answers = group.create_task(_or_say("Customers and agents stopped answering", answering))
+            actors = [group.create_task(_or_say("People and systems outside stopped", each)) for each in acting]
             feed = group.create_task(_or_say("The webhooks stopped", feeding))
             await watching
             await feed
-            answers.cancel()
+            for actor in actors:
+                actor.cancel()
     except ExceptionGroup as broken:
         raise broken.exceptions[0] from None
 
@@ -193,35 +213,31 @@ async def _or_say(what: str, work: Coroutine[None, None, None]) -> None:
 
 
 async def _watch(
-    plan: Plan, database: Database, feed: Feed, people: People, a_day_passes: Callable[[], Awaitable[bool]]
+    plan: Plan,
+    database: Database,
+    feed: Feed,
+    people: People,
+    time_passes: Callable[[timedelta], Awaitable[bool]],
 ) -> None:
-    """Show how far the orders are until all are closed, or nothing has moved for long."""
-    last, moved_at = None, time.monotonic()
+    """Show how far the orders are until all are closed and stay so, or nothing has moved for long."""
+    last, moved_at, steps = None, time.monotonic(), iter(STEPS)
     with Live(console=console, refresh_per_second=4, transient=True) as live:
-        while time.monotonic() - moved_at < STALLED_SECONDS:
+        while (still := time.monotonic() - moved_at) < STALLED_SECONDS:
             now = await books.progress(database, plan)
             live.update(_progress_table(plan, feed, people, now))
-            if now.closed == len(plan.orders):
-                return
             if now != last:
                 last, moved_at = now, time.monotonic()
-            if now.closed == len(plan.orders) - len(_waiting(plan, people)) and feed.orders == len(plan.orders):
-                console.print("Everything else is done; a day passes for the customers who wait.")
-                if not await a_day_passes():
+            elif feed.orders < len(plan.orders):
+                pass
+            elif now.closed == len(plan.orders):
+                if still > CLOSED_SECONDS:
+                    return
+            elif still > STILL_SECONDS and (step := next(steps, None)):
+                left, moved_at = len(plan.orders) - now.closed, time.monotonic()
+                console.print(f"{left} orders wait for time to pass: {step.days} days go by.")
+                if not await time_passes(step):
                     raise UserError("The engine's clock does not move.", hint="Start the demo again.")
-                people.waited.update(_waiting(plan, people))
             await asyncio.sleep(0.5)
-
-
-def _waiting(plan: Plan, people: People) -> set[str]:
-    """Cases whose customers chose to wait, until the day has passed."""
-    return {
-        one.case_id
-        for one in plan.orders
-        if Trouble.NONE_LEFT_WAIT in one.troubles
-        and "chose wait" in people.answered.get(one.case_id, ())
-        and one.case_id not in people.waited
-    }
 
 
 def _progress_table(plan: Plan, feed: Feed, people: People, now: books.Progress) -> Table:

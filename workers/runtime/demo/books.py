@@ -2,21 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import quantiles
 from typing import TypeVar
 
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, select
-from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.adapters.mock_behaviour import Kind
 from workers.adapters.mock_books import BehaviourRow, EventRow, PostingRow, SupplierOrderRow
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
 from workers.casefile.models import Case, InboxRow, Incident, TimelineEntry
-from workers.casefile.record_models import Instance
+from workers.casefile.record_models import Instance, RecordPosition
 from workers.runtime.demo.plan import Plan
 
 _PERCENTILES = 100
@@ -31,6 +29,8 @@ class Progress:
     closed: int
     incidents: int
     bought: int
+    reached: int
+    """How far the engine's records are: while it grows, something happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,13 @@ class Books:
     """Suppliers that had nothing for an order: at its offers, as set up and struck, or at ordering."""
     received_at: Mapping[str, datetime]
     supplied_at: Mapping[str, datetime]
+    ended: Mapping[str, Set[tuple[str, str]]] = field(default_factory=dict)
+    """How its process instances ended: process and outcome."""
+
+    def those_that(self, process: str, *outcomes: str) -> int:
+        """How many cases have an instance of the process that ended so."""
+        wanted = {(process, outcome) for outcome in outcomes}
+        return sum(not wanted.isdisjoint(ends) for ends in self.ended.values())
 
     def ledger_differences(self) -> dict[str, int]:
         """Every order that is not booked exactly as bought → by how many minor units, over its currencies."""
@@ -77,14 +84,9 @@ def array_of(ids: Iterable[str]) -> ColumnElement[list[str]]:
     return literal(list(ids), ARRAY(Text))
 
 
-_FULFILLMENTS = (
-    select(Instance.case_id, Instance.state, Instance.outcome)
-    .where(Instance.process == "fulfillment")
-    .ext(distinct_on(Instance.case_id))
-    .order_by(Instance.case_id, Instance.started_at.desc(), Instance.key.desc())
-    .subquery()
-)
-"""How the last fulfillment of each order stands: a demo ends before suppliers and carriers have done theirs."""
+def order_of(row: type[SupplierOrderRow]) -> ColumnElement[str]:
+    """The shop's order in our reference: orderops-<order>, and more where goods were sent again."""
+    return func.split_part(row.reference, "-", 2)
 
 
 async def progress(database: Database, plan: Plan) -> Progress:
@@ -95,41 +97,21 @@ async def progress(database: Database, plan: Plan) -> Progress:
             await session.execute(
                 select(
                     func.count(),
-                    func.count().filter(_FULFILLMENTS.c.state.in_(("done", "terminated"))),
+                    func.count().filter(Case.state.in_(("done", "terminated"))),
                     func.count().filter(Case.state == "incident"),
                     func.count(Case.cost_minor),
-                )
-                .select_from(Case)
-                .outerjoin(_FULFILLMENTS, _FULFILLMENTS.c.case_id == Case.id)
-                .where(Case.id == any_(ids))
+                    select(func.coalesce(func.sum(RecordPosition.position), 0)).scalar_subquery(),
+                ).where(Case.id == any_(ids))
             )
         ).one()
     return Progress(*counted)
 
 
-async def _cases(session: AsyncSession, ids: ColumnElement[list[str]]) -> dict[str, Case]:
-    """The orders' cases, ended as their fulfillment has."""
-    found = (
-        select(Case.id, Case.state, _FULFILLMENTS.c.state.label("fulfillment"), _FULFILLMENTS.c.outcome)
-        .outerjoin(_FULFILLMENTS, _FULFILLMENTS.c.case_id == Case.id)
-        .where(Case.id == any_(ids))
-    )
-    return {
-        row.id: Case(
-            id=row.id,
-            state=row.state if row.state == "incident" else row.fulfillment or row.state,
-            outcome=row.outcome,
-        )
-        for row in await session.execute(found)
-    }
-
-
 async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
     """All books of the plan's orders."""
     ids = array_of(plan.by_case)
-    references = {f"orderops-{case_id}": case_id for case_id in plan.by_case}
     async with database.sessions() as session:
-        cases = await _cases(session, ids)
+        cases = (await session.scalars(select(Case).where(Case.id == any_(ids)))).all()
         unresolved = (
             select(Incident)
             .join(Instance, Instance.key == Incident.process_instance_key)
@@ -144,17 +126,21 @@ async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
             InboxRow.message_name == "order_paid", InboxRow.correlation_key == any_(ids)
         )
         received = {row.correlation_key: row.received_at for row in await session.execute(arrivals)}
-    bought = await world.rows(
-        select(SupplierOrderRow).where(SupplierOrderRow.reference == any_(array_of(references)))
-    )
+        ends = select(Instance.case_id, Instance.process, Instance.outcome).where(
+            Instance.case_id == any_(ids), Instance.outcome.is_not(None)
+        )
+        ended = [(row.case_id, (row.process, row.outcome)) for row in await session.execute(ends)]
+    bought = await world.rows(select(SupplierOrderRow).where(order_of(SupplierOrderRow) == any_(ids)))
     booked = await world.rows(
         select(PostingRow).where(PostingRow.order_id == any_(ids), PostingRow.account == "COGS")
     )
-    announced = await world.rows(select(EventRow).where(EventRow.name == "supplier_order_placed"))
-    supplied = {event.payload["shopify_order_id"]: event.published_at for event in announced}
+    announced = await world.rows(
+        select(EventRow).where(EventRow.name == "supplier_order_placed").order_by(EventRow.number.desc())
+    )
+    supplied = {event.payload["shopify_order_id"]: event.published_at for event in announced}  # the first counts
     return Books(
-        cases=cases,
-        bought=_grouped((references[order.reference], order) for order in bought),
+        cases={case.id: case for case in cases},
+        bought=_grouped((order.reference.split("-")[1], order) for order in bought),
         booked=_grouped((posting.order_id, posting) for posting in booked),
         incidents=incidents,
         sold_out={
@@ -162,6 +148,7 @@ async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
         },
         received_at=received,
         supplied_at={case_id: at for case_id, at in supplied.items() if case_id in plan.by_case},
+        ended={case_id: set(ends) for case_id, ends in _grouped(ended).items()},
     )
 
 

@@ -8,9 +8,13 @@ from typing import Any
 import httpx
 from sqlalchemy import all_, any_, select
 
+from api.people import Actor, Role
 from workers.adapters.mock_books import MailRow
+from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld
 from workers.adapters.shopify_orders import to_address
+from workers.casefile import people
+from workers.casefile.db import Database
 from workers.runtime.demo.books import array_of
 from workers.runtime.demo.feed import Feed
 from workers.runtime.demo.plan import Json, Planned, Trouble
@@ -25,6 +29,15 @@ _FALLBACK = {
     "country": "DE",
 }
 """Where an order goes whose own address can never be right."""
+STAFF = {"agent-1": Role.AGENT, "lead-1": Role.LEAD, "lead-2": Role.LEAD, "finance-1": Role.FINANCE}
+"""Who approves refunds. A demo adds them as users who cannot log in."""
+_GROUPS = {role: Actor("", "", "person", frozenset({role})).groups for role in STAFF.values()}
+_ANSWERS: dict[str, tuple[Json, str]] = {
+    "Task_DecideOnMargin": ({"buy_anyway": True}, "margin accepted"),
+    "Task_DecideOnParcel": ({"answer": "refund"}, "money back for the parcel"),
+    "Task_DecideOnDispute": ({"response": "submit"}, "dispute answered"),
+}
+"""What everybody answers who is asked to decide, and how it is noted."""
 _LOOK_EVERY_SECONDS = 0.5
 _ASK_FOR_ADDRESS = "fulfillment_ask_for_address"
 _ASK_REFUND_OR_WAIT = "fulfillment_ask_refund_or_wait"
@@ -41,8 +54,8 @@ class People:
     feed: Feed
     answered: dict[str, list[str]] = field(default_factory=dict)
     """Case id → what people answered."""
-    waited: set[str] = field(default_factory=set)
-    """Cases for which a day has passed since."""
+    _asked: dict[str, list[str]] = field(default_factory=dict)
+    """By the case whose refund they were to approve: who was asked already."""
     _dealt_with: set[str] = field(default_factory=set)
     """Keys of the mails that need no answer any more."""
     _given: set[str] = field(default_factory=set)
@@ -85,6 +98,10 @@ class People:
         return await self._submit(planned, link, self._address(planned), "address corrected")
 
     async def _cancel(self, planned: Planned) -> bool:
+        """In the shop, which gives the money back by itself."""
+        shop = MockShop(self.world)
+        await shop.cancel_order(planned.case_id)
+        await shop.refund_order(planned.case_id)
         cancelled = await self.feed.cancel(planned)
         if cancelled:
             self._note(planned, "cancelled")
@@ -112,10 +129,26 @@ class People:
             planned = self.plan.get(task["case_id"] or "")
             if planned is None:
                 continue
-            if task["element_id"] == "Task_DecideOnMargin":
-                await self._complete(task, {"buy_anyway": True}, planned, "margin accepted")
+            if task["element_id"] == "Task_ApproveRefund":
+                await self._approve(task, planned)
+            elif task["element_id"] in _ANSWERS:
+                variables, what = _ANSWERS[task["element_id"]]
+                await self._complete(task, variables, planned, what)
+            elif task["element_id"] != "Task_CorrectAddress":
+                continue
             elif Trouble.BAD_ADDRESS_AGENT in planned.troubles or not planned.order.get("email"):
                 await self._complete(task, self._address(planned), planned, "address corrected by an agent")
+
+    async def _approve(self, task: Json, planned: Planned) -> None:
+        """Two who approve one refund are two people: each task is another's."""
+        asked = self._asked.setdefault(planned.case_id, [])
+        able = [name for name, role in STAFF.items() if not _GROUPS[role].isdisjoint(task["candidate_groups"])]
+        name = next((name for name in able if name not in asked), able[0])
+        claim = f"/tasks/{task['key']}/claim"
+        _raise_if_away(await self.http.post(claim, json={"assignee": name}, headers=self._login))
+        answer = {"decision": "approve", "why": "It is as the customer says."}
+        await self._complete(task, answer, planned, f"refund approved by {name}")
+        asked.append(name)
 
     async def _open_tasks(self) -> list[dict[str, Any]]:
         answer = await self.http.get("/tasks", params={"state": "open"}, headers=self._login)
@@ -138,6 +171,13 @@ class People:
     @property
     def _login(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
+
+
+async def hire(database: Database) -> None:
+    """Add those who approve refunds as users; they work through the api, and nobody can log in as them."""
+    async with database.transaction() as session:
+        for name, role in STAFF.items():
+            await people.add_user(session, name, name, [role], password_hash="")
 
 
 def _raise_if_away(answer: httpx.Response) -> None:

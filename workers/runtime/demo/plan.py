@@ -26,6 +26,42 @@ class Trouble(StrEnum):
     BUSY = "supplier busy"
 
 
+class Journey(StrEnum):
+    """What becomes of the goods, and of the money, once they are bought."""
+
+    DELIVERED = "delivered"
+    TWO_PARCELS = "delivered in two parcels"
+    QUIET = "stands still for ten days"
+    LOST = "lost, and none is left"
+    DAMAGED = "damaged on arrival"
+    DISPUTE_WON = "disputed though delivered"
+    DISPUTE_LOST = "disputed, and the bank believes the customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a customer tells the bank, and how that ends."""
+
+    reason: str
+    """In Stripe's words."""
+    won: bool
+
+
+DISPUTES = {
+    Journey.DISPUTE_WON: Claim("product_not_received", won=True),
+    Journey.DISPUTE_LOST: Claim("fraudulent", won=False),
+}
+ENDS = {
+    Journey.QUIET: frozenset({"delivered", "refunded"}),
+    Journey.LOST: frozenset({"refunded"}),
+    Journey.DAMAGED: frozenset({"refunded"}),
+    Journey.DISPUTE_WON: frozenset({"chargeback_won"}),
+    Journey.DISPUTE_LOST: frozenset({"chargeback_lost", "chargeback_accepted"}),
+}
+"""How a case may end whose goods were bought, where that is not simply as delivered.
+
+What stood still is sent again, or paid back where nobody has it any more."""
+
 SUPPLIER_ERRORS = (Trouble.ANSWER_LOST, Trouble.ERROR_AFTER, Trouble.BUSY)
 
 
@@ -37,6 +73,11 @@ class Rates:
     out_of_stock: float = 0.05
     bad_addresses: float = 0.05
     supplier_errors: float = 0.05
+    delays: float = 0.04
+    """Parcels that stand still or get lost."""
+    refunds: float = 0.04
+    """Goods that arrive damaged."""
+    disputes: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +89,7 @@ class Planned:
     right_address: Json
     """What customer or agent will give when asked, in the shop's form."""
     troubles: frozenset[Trouble] = frozenset()
+    journey: Journey = Journey.DELIVERED
     repeated: bool = False
     """Delivered a second time."""
     fresh_delivery_id: bool = False
@@ -64,10 +106,10 @@ class Planned:
         if self.order.get("cancelled_at") or self.order.get("financial_status") not in PAID:
             return frozenset({"cancelled"})
         if Trouble.CANCELLED in self.troubles:
-            return frozenset({"cancelled", "marked_for_return"})
+            return frozenset({"cancelled", "marked_for_return", "recalled", "recalled_too_late", "delivered"})
         if Trouble.NONE_LEFT_REFUND in self.troubles:
-            return frozenset({"refund_requested"})
-        return frozenset({"supplied"})
+            return frozenset({"refunded"})
+        return ENDS.get(self.journey, frozenset({"delivered"}))
 
 
 @dataclass(slots=True)
@@ -103,24 +145,47 @@ def _by_rates(order: Json, rates: Rates) -> Planned:
     if (drawn := share(case_id, "supplier")) < rates.supplier_errors:
         troubles.add(SUPPLIER_ERRORS[int(drawn / rates.supplier_errors * len(SUPPLIER_ERRORS))])
     repeated = share(case_id, "repeated") < rates.duplicates
-    return planned(order, troubles, repeated=repeated, fresh=share(case_id, "fresh") < 0.5)
+    journey = _journey_by_rates(case_id, rates)
+    return planned(order, troubles, journey, repeated=repeated, fresh=share(case_id, "fresh") < 0.5)
+
+
+def _journey_by_rates(case_id: str, rates: Rates) -> Journey:
+    drawn, upto = share(case_id, "journey"), 0.0
+    for journeys, rate in (
+        ((Journey.QUIET, Journey.LOST), rates.delays),
+        ((Journey.DAMAGED,), rates.refunds),
+        (tuple(DISPUTES), rates.disputes),
+    ):
+        if drawn < upto + rate:
+            return journeys[int((drawn - upto) / rate * len(journeys))]
+        upto += rate
+    return Journey.TWO_PARCELS if share(case_id, "parcels") < 0.1 else Journey.DELIVERED
 
 
 def one_of_each(orders: Sequence[Json]) -> Plan:
-    """Every trouble strikes one order, in turn, as far as the orders go; every fifth is delivered twice."""
-    waiting = list(Trouble)
+    """Every trouble and every journey has one order, in turn, as far as the orders go; every fifth is delivered
+    twice."""
+    troubles, journeys = list(Trouble), list(Journey)
     plan = Plan()
     for number, order in enumerate(orders):
-        strike = [waiting.pop(0)] if waiting and number % 2 else []
-        plan.orders.append(planned(order, strike, repeated=number % 5 == 0, fresh=number % 10 == 0))
+        strike = [troubles.pop(0)] if troubles and number % 2 else []
+        journey = journeys.pop(0) if journeys and not strike else Journey.DELIVERED
+        plan.orders.append(planned(order, strike, journey, repeated=number % 5 == 0, fresh=number % 10 == 0))
     return plan
 
 
-def planned(order: Json, troubles: Iterable[Trouble], *, repeated: bool, fresh: bool) -> Planned:
+def planned(
+    order: Json,
+    troubles: Iterable[Trouble],
+    journey: Journey = Journey.DELIVERED,
+    *,
+    repeated: bool,
+    fresh: bool,
+) -> Planned:
     """An order with its troubles built in."""
     struck = frozenset(troubles)
     right = order.get("shipping_address") or {}
     wrong = struck & {Trouble.BAD_ADDRESS, Trouble.BAD_ADDRESS_AGENT, Trouble.CANCELLED}
     if wrong:
         order = {**order, "shipping_address": {**right, "zip": "", "city": ""}}
-    return Planned(order, right, struck, repeated, fresh)
+    return Planned(order, right, struck, journey, repeated, fresh)

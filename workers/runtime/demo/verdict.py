@@ -1,7 +1,7 @@
 """Judges a demo by the outside world's books, and writes its figures."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -10,12 +10,16 @@ import orjson
 from rich.table import Table
 
 from workers.ports.currencies import describe
-from workers.ports.values import Money
+from workers.ports.values import Money as Amount
 from workers.runtime.demo.books import Books, percentile
 from workers.runtime.demo.feed import Feed
-from workers.runtime.demo.plan import Plan, Planned
+from workers.runtime.demo.money import Account, Money
+from workers.runtime.demo.plan import Journey, Plan, Planned
 
 REPORT = Path("build/reports/demo.json")
+_BOUGHT = {("fulfillment", "supplied"), ("fulfillment", "marked_for_return")}
+_SENT_AGAIN = {("tracking", "reshipped")}
+"""Ends of instances by which there is a supplier order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,15 @@ class Figures:
     cases: int
     supplied: int
     supplier_orders: int
-    """Counted in the mocked suppliers' own books."""
+    """Counted in the mocked suppliers' own books; goods that were sent again count again."""
+    delivered: int
+    refunded: int
+    reshipped: int
+    chargebacks_won: int
+    chargebacks_lost: int
+    """Disputes that were accepted are among them."""
+    profit: Mapping[str, int]
+    """By currency: revenue without the cost of goods, refunds and chargebacks."""
     deliveries: int
     duplicates: int
     """Deliveries that the inbox knew already."""
@@ -37,7 +49,7 @@ class Figures:
     p99_s: float | None
     """From a webhook's arrival to its announced supplier order."""
     ledger_difference: int
-    """Over all orders, each compared with its own supplier order."""
+    """Over all orders: each compared with its supplier orders, and with the refunds it got."""
     ok: bool
 
 
@@ -47,12 +59,14 @@ class Verdict:
 
     figures: Figures
     outcomes: Counter[str]
-    money: Counter[str]
+    money: Money
     open: int
     complaints: list[str] = field(default_factory=list)
 
 
-def judge(plan: Plan, books: Books, feed: Feed, answered: Mapping[str, Sequence[str]], began: datetime) -> Verdict:
+def judge(  # all that a run leaves behind
+    plan: Plan, books: Books, money: Money, feed: Feed, answered: Mapping[str, Sequence[str]], began: datetime
+) -> Verdict:
     """Compare what was planned with what the books say."""
     outcomes = Counter(label(one, books, answered.get(one.case_id, ())) for one in plan.orders)
     differences = books.ledger_differences()
@@ -61,23 +75,30 @@ def judge(plan: Plan, books: Books, feed: Feed, answered: Mapping[str, Sequence[
         f"order {case_id} is not booked as it was bought: {minor} minor units between"
         for case_id, minor in differences.items()
     ]
-    money: Counter[str] = Counter()
-    for posting in (posting for postings in books.booked.values() for posting in postings):
-        money[posting.currency] += posting.amount_minor
+    complaints += [
+        f"refunds of order {case_id} are not booked as they were given back: {minor} minor units between"
+        for case_id, minor in money.differences.items()
+    ]
     seconds = books.seconds_to_supply()
     first = min(books.supplied_at.values(), default=None)
     figures = Figures(
         orders=len(plan.orders),
         cases=len(books.cases),
-        supplied=sum(case.outcome == "supplied" for case in books.cases.values()),
+        supplied=books.those_that("fulfillment", "supplied"),
         supplier_orders=sum(len(orders) for orders in books.bought.values()),
+        delivered=books.those_that("tracking", "delivered"),
+        refunded=books.those_that("refund", "refunded"),
+        reshipped=books.those_that("tracking", "reshipped"),
+        chargebacks_won=books.those_that("chargeback", "chargeback_won"),
+        chargebacks_lost=books.those_that("chargeback", "chargeback_lost", "chargeback_accepted"),
+        profit={currency: account.profit for currency, account in money.sums().items()},
         deliveries=feed.deliveries,
         duplicates=feed.duplicates,
         incidents=len(books.incidents),
         first_supplied_s=round((first - began).total_seconds(), 2) if first else None,
         p50_s=_rounded(percentile(seconds, 50)),
         p99_s=_rounded(percentile(seconds, 99)),
-        ledger_difference=sum(differences.values()),
+        ledger_difference=sum(differences.values()) + sum(map(abs, money.differences.values())),
         ok=not complaints,
     )
     still_open = sum(case.state not in {"done", "terminated"} for case in books.cases.values())
@@ -93,15 +114,15 @@ def _complaints(plan: Plan, books: Books, answered: Mapping[str, Sequence[str]])
     for one in plan.orders:
         case = books.cases.get(one.case_id)
         bought = len(books.bought.get(one.case_id, ()))
-        allowed = one.expected | (
-            {"refund_requested"} if "chose refund" in answered.get(one.case_id, ()) else set()
-        )
+        ended = books.ended.get(one.case_id, frozenset())
+        wanted = len(ended & _BOUGHT) + len(ended & _SENT_AGAIN)
+        allowed = one.expected | ({"refunded"} if "chose refund" in answered.get(one.case_id, ()) else set())
         if case is None:
             complaints.append(f"order {one.case_id} was lost: it has no case")
         elif case.state != "done" or case.outcome not in allowed:
-            ended = f"is {case.state}" if case.state != "done" else f"ended as {case.outcome}"
-            complaints.append(f"order {one.case_id} should end as {' or '.join(sorted(allowed))}, but {ended}")
-        elif bought != (case.outcome in {"supplied", "marked_for_return"}):
+            what = f"is {case.state}" if case.state != "done" else f"ended as {case.outcome}"
+            complaints.append(f"order {one.case_id} should end as {' or '.join(sorted(allowed))}, but {what}")
+        elif bought != wanted:
             complaints.append(f"order {one.case_id} ended as {case.outcome} with {bought} supplier orders")
     return complaints
 
@@ -113,22 +134,35 @@ def label(planned: Planned, books: Books, answers: Sequence[str]) -> str:
         return "lost"
     if case.state != "done":
         return {"incident": "stopped by an incident", "terminated": "terminated"}.get(case.state, "still open")
-    if case.outcome == "supplied":
-        return _how_supplied(planned, books, answers)
-    if case.outcome == "refund_requested":
-        return "refund chosen by the customer" if "chose refund" in answers else "refund for another reason"
+    if case.outcome == "delivered":
+        return _how_delivered(planned, books, answers)
+    if case.outcome == "refunded":
+        return _why_refunded(planned, answers)
     return (case.outcome or "ended without outcome").replace("_", " ")
 
 
-def _how_supplied(planned: Planned, books: Books, answers: Sequence[str]) -> str:
+def _how_delivered(planned: Planned, books: Books, answers: Sequence[str]) -> str:
+    if ("tracking", "reshipped") in books.ended.get(planned.case_id, ()):
+        return "delivered after the goods were sent again"
     if "chose wait" in answers:
-        return "supplied after the customer chose to wait"
+        return "delivered after the customer chose to wait"
     if any(answer.startswith("address corrected") for answer in answers):
-        return "supplied after the address was corrected"
+        return "delivered after the address was corrected"
     sold_out = books.sold_out.get(planned.case_id, frozenset())
     if sold_out and any(order.supplier not in sold_out for order in books.bought.get(planned.case_id, ())):
-        return "supplied by a backup supplier"
-    return "supplied"
+        return "delivered from a backup supplier"
+    return "delivered in two parcels" if planned.journey is Journey.TWO_PARCELS else "delivered"
+
+
+def _why_refunded(planned: Planned, answers: Sequence[str]) -> str:
+    if "chose refund" in answers:
+        return "refunded as the customer chose"
+    why = {
+        Journey.DAMAGED: "delivered and refunded in part: damaged",
+        Journey.LOST: "refunded: lost on its way",
+        Journey.QUIET: "refunded: did not move any more",
+    }
+    return why.get(planned.journey, "refunded for another reason")
 
 
 def table(verdict: Verdict) -> Table:
@@ -143,9 +177,7 @@ def table(verdict: Verdict) -> Table:
     rows.add_row("orders / cases", f"{figures.orders} / {figures.cases}")
     rows.add_row("deliveries, of them repeated", f"{figures.deliveries}, {figures.duplicates}")
     rows.add_row("supplier orders in the suppliers' books", str(figures.supplier_orders))
-    for currency, minor in sorted(verdict.money.items()):
-        rows.add_row("cost of goods in the ledger", describe(Money(minor, currency)))
-    rows.add_row("ledger against the suppliers' books", str(figures.ledger_difference))
+    rows.add_row("ledger against the books of suppliers and payment provider", str(figures.ledger_difference))
     rows.add_row("open incidents", str(figures.incidents))
     rows.add_row("left open", str(verdict.open))
     rows.add_section()
@@ -153,6 +185,26 @@ def table(verdict: Verdict) -> Table:
     rows.add_row("webhook to supplied, p50", _seconds(figures.p50_s))
     rows.add_row("webhook to supplied, p99", _seconds(figures.p99_s))
     return rows
+
+
+def money_table(money: Money, most: int = 30) -> Table:
+    """What each order brought, and all together; of more than `most` orders only the sums."""
+    rows = Table(title="Money", title_justify="left")
+    rows.add_column("order")
+    for heading in ("revenue", "cost", "refunds", "chargebacks", "profit"):
+        rows.add_column(heading, justify="right")
+    if len(money.accounts) <= most:
+        for case_id, (currency, account) in sorted(money.accounts.items()):
+            rows.add_row(case_id, *_amounts(account, currency))
+        rows.add_section()
+    for currency, account in sorted(money.sums().items()):
+        rows.add_row(f"all in {currency}", *_amounts(account, currency), style="bold")
+    return rows
+
+
+def _amounts(account: Account, currency: str) -> Iterator[str]:
+    for minor in (account.revenue, account.cost, account.refunds, account.chargebacks, account.profit):
+        yield describe(Amount(minor, currency)) if minor else "–"
 
 
 def _seconds(seconds: float | None) -> str:
