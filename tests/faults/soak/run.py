@@ -16,7 +16,8 @@ from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import DATABASE_AWAY, Database
 from workers.runtime.demo import books, verdict
 from workers.runtime.demo.feed import Feed
-from workers.runtime.demo.people import People
+from workers.runtime.demo.outside import Outside, secrets_of
+from workers.runtime.demo.people import People, hire
 from workers.runtime.demo.plan import Plan
 from workers.runtime.demo.world import set_up
 from workers.runtime.invariants import Check, check
@@ -47,6 +48,7 @@ class Now:
 
     feed: Feed
     people: People
+    outside: Outside
     chaos: Chaos
     progress: books.Progress | None = None
 
@@ -77,11 +79,12 @@ async def run(setting: Setting, chaos: Chaos, on_progress: Callable[[Now], None]
     api = httpx.AsyncClient(base_url=setting.environment["ORDEROPS_PUBLIC_URL"], limits=limits, timeout=10)
     async with MockWorld(url, pool_size=10) as world, api as http:
         await set_up(world, plan)
-        feed = Feed(
-            http, setting.environment["ORDEROPS_SHOPIFY_SECRETS"].split(",")[0], setting.rate, patience_s=3600
-        )
-        token = setting.environment["ORDEROPS_API_TOKENS"].split(",")[0]
-        now = Now(feed, People(http, world, token, plan.by_case, feed), chaos)
+        await hire(database)
+        secrets, token = secrets_of(setting.environment), setting.environment["ORDEROPS_API_TOKENS"].split(",")[0]
+        feed = Feed(http, secrets["shopify"], setting.rate, patience_s=3600)
+        people = People(http, world, token, plan.by_case, feed)
+        outside = Outside(http, world, database, token, secrets, plan.by_case)
+        now = Now(feed, people, outside, chaos)
         await _through_the_storm(setting, now, database, on_progress)
         checks = await _when_quiet(setting, now, database, on_progress)
         found = await books.read(database, world, plan)
@@ -105,7 +108,8 @@ async def _through_the_storm(
     over = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         helpers = [
-            group.create_task(_answer(now.people)),
+            group.create_task(_act(now.people)),
+            group.create_task(_act(now.outside)),
             group.create_task(_look(setting, now, database, on_progress)),
         ]
         storm = group.create_task(now.chaos.run(over))
@@ -124,7 +128,7 @@ async def _when_quiet(
         async with httpx.AsyncClient(base_url=setting.environment["ORDEROPS_ZEEBE_MANAGEMENT"]) as engine:
             (await engine.post("/actuator/clock/add", json={"offsetMilli": 61_000})).raise_for_status()
     last, moved_at = now.progress, time.monotonic()
-    answering = asyncio.create_task(_answer(now.people))
+    acting = [asyncio.create_task(_act(each)) for each in (now.people, now.outside)]
     try:
         while True:
             await _look_once(setting, now, database, on_progress)
@@ -137,18 +141,19 @@ async def _when_quiet(
                     return checks
             await asyncio.sleep(0.5)
     finally:
-        answering.cancel()
+        for each in acting:
+            each.cancel()
 
 
 def _all_closed(progress: books.Progress | None, orders: int) -> bool:
     return progress is not None and progress.closed + progress.incidents >= orders
 
 
-async def _answer(people: People) -> None:
-    """Customers and agents; what they read from is away now and then."""
+async def _act(who: People | Outside) -> None:
+    """Customers, staff, suppliers, carriers, banks; what they read from is away now and then."""
     while True:
         with suppress(*AWAY):
-            await people.look_once()
+            await who.look_once()
         await asyncio.sleep(0.5)
 
 

@@ -25,7 +25,7 @@ from workers.runtime.commands.stack import prepare_with_progress, say_how_to_log
 from workers.runtime.demo import books, verdict
 from workers.runtime.demo.feed import Feed
 from workers.runtime.demo.money import read as read_money
-from workers.runtime.demo.outside import Outside
+from workers.runtime.demo.outside import Outside, secrets_of
 from workers.runtime.demo.people import People, hire
 from workers.runtime.demo.plan import Json, Plan, Rates, by_rates, one_of_each
 from workers.runtime.demo.world import set_up
@@ -46,8 +46,6 @@ CLOSED_SECONDS = 4
 """Closed orders that stay closed for so long are done: customers complain of what was delivered."""
 STEPS = (timedelta(days=1, minutes=1), timedelta(days=11), timedelta(days=11), timedelta(days=11))
 """How much time passes then: first for customers who wait for stock, then for parcels that stand still."""
-_SIGNERS = ("shopify", "supplier", "aftership", "stripe")
-"""Whose webhooks there are."""
 _MARKER = "demo"
 """File in the folder of an instance that a demo made, and may delete."""
 
@@ -164,8 +162,7 @@ async def _run(plan: Plan, environment: dict[str, str], rate: float, began: date
     database = Database(url, 5)
     limits = httpx.Limits(max_connections=50)
     api = httpx.AsyncClient(base_url=environment["ORDEROPS_PUBLIC_URL"], limits=limits, timeout=20)
-    secrets = {name: environment[f"ORDEROPS_{name.upper()}_SECRETS"].split(",")[0] for name in _SIGNERS}
-    token = environment["ORDEROPS_API_TOKENS"].split(",")[0]
+    secrets, token = secrets_of(environment), environment["ORDEROPS_API_TOKENS"].split(",")[0]
     async with MockWorld(url, pool_size=10) as world, api as http:
         await set_up(world, plan)
         await hire(database)

@@ -31,6 +31,8 @@ from workers.runtime.mocked import webhooks
 from workers.runtime.mocked.webhooks import Webhook
 
 CARRIER = "dhl"
+SIGNERS = ("shopify", "supplier", "aftership", "stripe")
+"""Whose webhooks there are."""
 _REFERENCE = re.compile(r"orderops-(\d+)(-.+)?")
 _LOOK_EVERY_SECONDS = 0.5
 _AT_ONCE = 8
@@ -40,6 +42,11 @@ _LAST_SCAN = {
     Journey.QUIET: ParcelState.IN_TRANSIT,
 }
 """Of a parcel that does not arrive."""
+
+
+def secrets_of(environment: Mapping[str, str]) -> dict[str, str]:
+    """The newest secret of each, by who signs with it, from an instance's settings."""
+    return {name: environment[f"ORDEROPS_{name.upper()}_SECRETS"].split(",")[0] for name in SIGNERS}
 
 
 @dataclass
