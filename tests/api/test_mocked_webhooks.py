@@ -1,0 +1,45 @@
+"""What `orderops mock` tells the api is what the api takes."""
+
+import time
+import uuid
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from tests.api.conftest import EASYPOST_SECRET, SECRET
+from workers.ports.carriers import ParcelState, Scan
+from workers.ports.payments import Dispute, DisputeState, Refund, RefundState
+from workers.ports.values import Money
+from workers.runtime.mocked import webhooks
+from workers.runtime.mocked.webhooks import Webhook, signature
+
+NOW, MONEY = datetime(2026, 3, 2, 8, 30, tzinfo=UTC), Money(1_000, "EUR")
+UNIQUE = uuid.uuid4().hex
+SCANS = [Scan("", NOW, ParcelState.IN_TRANSIT, "Leipzig", "Sorted")]
+DISPUTE = Dispute(
+    f"dp_{UNIQUE}", "stripe", "ch_1", "1", MONEY, "product_not_received", DisputeState.NEEDS_RESPONSE, NOW
+)
+REFUND = Refund(f"re_{UNIQUE}", "ch_1", f"orderops-{UNIQUE}-lost:2", MONEY, RefundState.FAILED, "declined")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        webhooks.shipped("cj", f"CJ-{UNIQUE}", "JD01"),
+        webhooks.moved("ups", f"UPS{UNIQUE}", SCANS),
+        webhooks.moved("dhl", f"DHL{UNIQUE}", SCANS),
+        webhooks.disputed(DISPUTE, "created"),
+        webhooks.disputed(DISPUTE, "closed"),
+        webhooks.refund_changed(REFUND, "stripe"),
+    ],
+    ids=["shipped", "easypost", "aftership", "disputed", "closed", "refund"],
+)
+async def test_it_is_taken_and_stored(client: httpx.AsyncClient, told: Webhook) -> None:
+    secret = EASYPOST_SECRET if told.sender == "easypost" else SECRET
+    headers = signature(told.sender, secret, told.body, int(time.time()))
+    answer = await client.post(
+        told.path, content=told.body, headers={"Content-Type": "application/json", **headers}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["inbox_id"] is not None
