@@ -224,7 +224,7 @@ class RefundJobs:
             return
         amount = describe(Money(refund.amount_minor, refund.currency))
         values = {"order_number": order.number, "amount": amount}
-        mail = Mail(key, order.email, "refund_paid_back", values, order.id)
+        mail = Mail(key, order.email, "refund_paid_back", values, order.id, order.language)
         await self._effects.send(mail, f"Mail sent to the customer: {amount} paid back")
 
     async def stop_refund(self, refund_id: str, stop_reason: str) -> StopResult:

@@ -121,7 +121,7 @@ class Tracking:
             "carrier": parcel.carrier or "",
             "tracking_number": parcel.tracking_number,
         }
-        mail = Mail(key, order.email, template, values, order.id)
+        mail = Mail(key, order.email, template, values, order.id, order.language)
         await self._effects.send(mail, f"Mail sent to the customer: {template}")
 
     async def publish_order_fulfilled(self, shopify_order_id: str) -> None:

@@ -108,6 +108,20 @@ class TestLanguages:
         with pytest.raises(NeedsHuman, match="no day"):
             render(self._mail("en", sent_on="soon"), _with(PARCEL))
 
+    @pytest.mark.parametrize(
+        ("template", "words"),
+        [
+            ("tracking_on_the_way", "Ihre Bestellung #1001 ist unterwegs"),
+            ("refund_paid_back", "Ihr Geld ist auf dem Weg zurück: Bestellung #1001"),
+        ],
+    )
+    def test_german_customers_are_told_in_german(self, template: str, words: str) -> None:
+        values = {"order_number": "#1001", "carrier": "dhl", "tracking_number": "JD01", "amount": "12.50 EUR"}
+        mail = render(Mail("k", "ada@example.com", template, values, "1001", "de"))
+        assert mail.subject == words
+        assert "Freundliche Grüße" in mail.text
+        assert "JD01" in mail.html or "12,50 EUR" in mail.html
+
     def test_a_mail_that_is_translated_is_translated_whole(self) -> None:
         """Each language has all the parts that the mail has in English."""
         parts: dict[tuple[str, str], set[str]] = defaultdict(set)
