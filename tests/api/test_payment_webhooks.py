@@ -184,6 +184,19 @@ class TestStripe:
         assert (answer.status_code, answer.json()) == (200, {"inbox_id": None, "duplicate": False})
         assert await inbox_size(database) == before
 
+    @pytest.mark.parametrize("kind", ["charge.refund.updated", "refund.updated", "refund.failed"])
+    async def test_a_refund_of_ours_that_moved_is_told_to_it_once_per_state(
+        self, kind: str, stripe: Send, database: Database
+    ) -> None:
+        """Our id of it lies in its metadata."""
+        refund_id = f"{next(_numbers)}-damaged"
+        for state in ("pending", "succeeded", "succeeded", "failed"):
+            about = {"id": "re_1", "status": state, "metadata": {"orderops-refund": refund_id}}
+            assert (await stripe({"type": kind, "data": {"object": about}})).status_code == 200
+        rows = await inbox_rows(database, refund_id)
+        assert [(row.process, row.message_name) for row in rows] == [("refund", "refund_changed")] * 3
+        assert sorted(row.variables["state"] for row in rows) == ["failed", "pending", "succeeded"]
+
     async def test_unknown_types_are_answered_and_not_stored(self, stripe: Send, database: Database) -> None:
         before = await inbox_size(database)
         answer = await stripe({"type": "something.new", "data": {"object": {"id": "x_1"}}})

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, insert, select
 from stripe import WebhookSignature
 
+from tests.engine.parcels import CARRIER, ordered
 from tests.engine.refund_desk import paid
 from tests.engine.shop_floor import SECRET, Floor, an_order
 from workers.adapters.mock_books import ChargeRow, DisputeRow, EventRow, RefundRow
@@ -166,6 +167,26 @@ class TestTheTableKnows:
         dispute = await bank.claims_of(case_id, "fraudulent", amount=Money(11_900, "EUR"))
         assert await bank.ends(dispute) == "chargeback_accepted"
         assert await bank.booked(dispute) == [(dispute.id, 1_900)]
+
+
+class TestAShippedOrder:
+    async def test_what_tracking_has_seen_is_shown(self, bank: Bank, floor: Floor) -> None:
+        """From the paid order to the won dispute, without a word of ours in between."""
+        order = await ordered(floor)
+        number = await order.ships()
+        await order.on_the_way()
+        await floor.scan(number, ParcelState.IN_TRANSIT, place="Leipzig", carrier=CARRIER)
+        await floor.scan(number, ParcelState.DELIVERED, place="10115 Berlin, DE", carrier=CARRIER)
+        await floor.travel(days=1, minutes=1)
+        assert await order.ends() == "delivered"
+        case_id = order.case_id
+        dispute = await bank.claims_of(case_id)
+        await bank.awaits_verdict(dispute)
+        shown = (await bank.row(dispute)).evidence
+        assert (shown["shipping_tracking_number"], shown["shipping_carrier"]) == (number, CARRIER)
+        assert "on_the_way" in shown["customer_communication"]
+        await bank.decides(dispute, won=True)
+        assert await bank.ends(dispute) == "chargeback_won"
 
 
 class TestAPersonDecides:

@@ -50,6 +50,9 @@ INSERT INTO mock.charges (id, provider, order_id, captured_minor, refunded_minor
 VALUES ('ch_1', 'stripe', '1', 1000, 400, 'EUR');
 INSERT INTO mock.refunds (id, charge_id, order_id, reference, amount_minor, currency, reason, state)
 VALUES ('re_1', 'ch_1', '1', 'orderops-1-lost', 400, 'EUR', 'lost', 'succeeded');
+INSERT INTO mock.disputes (id, provider, charge_id, order_id, amount_minor, currency, reason, state,
+                           evidence_due_by, answers)
+VALUES ('dp_1', 'stripe', 'ch_1', '1', 600, 'EUR', 'fraudulent', 'under_review', :then, 1);
 INSERT INTO mock.shop_fulfillments (key, order_id, carrier, tracking_number) VALUES ('1/JD1', '1', 'dhl', 'JD1');
 INSERT INTO mock.events (key, name, payload) VALUES ('placed:1', 'placed', '{"cost": 700}');
 """
@@ -99,7 +102,7 @@ async def instance(url: str) -> AsyncIterator[Instance]:
     database = Database(url, 2)
     instance = Instance(database)
     tables = "inbox, cases, instances, records, effects, incidents, tasks, customer_requests, timeline"
-    books = "supplier_orders, ledger_postings, events, mails, charges, refunds, shop_fulfillments"
+    books = "supplier_orders, ledger_postings, events, mails, charges, refunds, disputes, shop_fulfillments"
     every = [f"orderops.{name}" for name in f"{tables}, audit, audit_heads".split(", ")]
     every += [f"mock.{name}" for name in books.split(", ")]
     past_triggers = "SET LOCAL session_replication_role = replica"
@@ -113,7 +116,7 @@ async def instance(url: str) -> AsyncIterator[Instance]:
 async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
     checks = await check(instance.database, [PROCESS], timedelta())
     assert [one.violations for one in checks] == [[]] * len(checks)
-    assert [one.checked for one in checks] == [1, 1, 4, 1, 1, 1, 4, 1, 0]
+    assert [one.checked for one in checks] == [1, 1, 4, 1, 1, 1, 1, 4, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +161,7 @@ async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
             "I2",
             "charge ch_1: captured 1000, refunded 400, its refunds are 401 EUR (minor units)",
         ),
+        ("UPDATE mock.disputes SET answers = 2", "I2", "dispute dp_1: was answered 2 times"),
         (
             "INSERT INTO mock.shop_fulfillments (key, order_id, carrier, tracking_number) "
             "VALUES ('1/JD1#2', '1', 'dhl', 'JD1')",

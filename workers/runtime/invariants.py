@@ -194,6 +194,16 @@ MONEY = Rule(
     """,
 )
 
+DISPUTES = Rule(
+    "I2",
+    "no dispute is answered twice",
+    "SELECT count(*) FROM mock.disputes",
+    """
+    SELECT 'dispute ' || id, 'was answered ' || answers || ' times'
+    FROM mock.disputes WHERE answers > 1 ORDER BY 1
+    """,
+)
+
 PARCELS = Rule(
     "I2",
     "no parcel is in the shop twice",
@@ -251,7 +261,7 @@ CASES = Rule(
 )
 """Each of a case's instances, with those that it calls, is looked at by itself."""
 
-RULES = (INSTANCES, ONE_INSTANCE, EFFECTS, LEDGER, MONEY, PARCELS, SETTLED, CASES)
+RULES = (INSTANCES, ONE_INSTANCE, EFFECTS, LEDGER, MONEY, DISPUTES, PARCELS, SETTLED, CASES)
 
 
 async def check(database: Database, processes: Iterable[Process], grace: timedelta) -> list[Check]:
