@@ -66,6 +66,20 @@ class Steps:
         """Every expression of every step."""
         return tuple(text for step in self.by_id.values() for text in step.all_expressions)
 
+    @cached_property
+    def unsaid(self) -> Mapping[str, str]:
+        """Sequence flows that the engine says nothing of, each with the event that it leads to.
+
+        Which way a case went from an event-based gateway is told by the event alone.
+        """
+        return {
+            flow: next(event for event in self.ways[flow] if self.by_id[event].kind not in SUB_PROCESSES)
+            for gateway in self.by_id.values()
+            if gateway.kind == "eventBasedGateway"
+            for flow in self.ways[gateway.id]
+            if flow in self.by_id and self.by_id[flow].kind == FLOW
+        }
+
     def after(self, step: str) -> frozenset[str]:
         """Everything that may come later; the step itself only when the way leads back to it."""
         return _reached(step, self.ways)
