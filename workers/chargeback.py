@@ -71,6 +71,8 @@ class Chargeback:
         amount, captured, refunded = dispute.amount, charge.captured, charge.refunded
         if amount.currency != captured.currency:
             raise NeedsHuman(f"Dispute {dispute.id} is about {amount.currency}, its charge {captured.currency}.")
+        if not dispute.order_id:
+            raise NeedsHuman(f"The payment provider does not say what order charge {charge.id} was for.")
         await self._cases.write(_seen(dispute))
         return DisputeFacts(
             shopify_order_id=dispute.order_id,

@@ -72,6 +72,11 @@ class TestGetDispute:
         with pytest.raises(NeedsHuman, match="is about USD, its charge EUR"):
             await bench.get_dispute()
 
+    async def test_a_payment_of_which_nobody_says_the_order_needs_a_human(self, bench: DisputeBench) -> None:
+        bench.payments.disputes[bench.dispute.id] = replace(bench.dispute, order_id="")
+        with pytest.raises(NeedsHuman, match="does not say what order"):
+            await bench.get_dispute()
+
     async def test_a_dispute_that_the_provider_does_not_know_needs_a_human(self, bench: DisputeBench) -> None:
         with pytest.raises(NeedsHuman, match="no dispute dp_0"):
             await bench.jobs.get_dispute("dp_0")
