@@ -29,6 +29,8 @@ from workers.contracts.fulfillment import (
     Stopped,
     sentence_for,
 )
+from workers.contracts.refund import PROCESS as REFUND
+from workers.contracts.refund import REQUESTED, RefundRequested
 from workers.contracts.tracking import SUPPLIER_ORDER_PLACED, SupplierOrderPlaced
 from workers.ports.addresses import Addresses
 from workers.ports.currencies import describe
@@ -41,6 +43,9 @@ from workers.runtime.errors import BusinessOutcome, OutcomeUnknown
 from workers.runtime.jobs import Job, Process
 
 RETURN_TAG = "orderops-return"
+REQUESTER = "process:fulfillment"
+"""Who asks for the money back of what was not supplied."""
+NOT_SUPPLIED = "not_supplied"
 
 
 class Fulfillment:
@@ -207,7 +212,7 @@ class Fulfillment:
         await self._announce("order_failed", payload, f"Order failed: {reason.replace('_', ' ')}")
 
     async def request_refund(self, shopify_order_id: str, reason: str) -> None:
-        """Announce `refund_requested` for the whole order; amount in minor units. Once per order."""
+        """Ask for the whole order's money back, and announce it; amount in minor units. Once per order."""
         order = await self._cases.order(shopify_order_id)
         payload = {
             "shopify_order_id": shopify_order_id,
@@ -215,6 +220,8 @@ class Fulfillment:
             "currency": order.total.currency,
             "reason": reason,
         }
+        asked = RefundRequested(refund_id=f"{order.id}-{NOT_SUPPLIED}", requested_by=REQUESTER, **payload)
+        await self._handover.tell(REFUND, REQUESTED, asked)
         await self._announce("refund_requested", payload, "Refund requested")
 
     async def _announce(self, name: str, payload: dict[str, Any], sentence: str) -> None:

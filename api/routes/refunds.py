@@ -179,7 +179,7 @@ async def _reserve(session: AsyncSession, wanted: Wanted, charge: Charge, taken:
     left = await refunds.left_of(session, charge, taken)
     if wanted.amount.minor > left.minor:
         raise Problem("conflict", f"{_left(left.minor, charge)} of this order can still be refunded.")
-    await refunds.reserve(session, wanted, charge, taken)
+    await refunds.enter(session, wanted, charge, left)
 
 
 def _same(known: Refund, wanted: Wanted) -> bool:

@@ -1,5 +1,6 @@
 """Refunds of paid orders on the real engine: asked for, approved, and judged by the provider's own books."""
 
+import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,9 +52,7 @@ class Desk:
         asked = {"shopify_order_id": self.order_id, "amount": amount, "currency": "EUR", "reason": reason}
         refund_id = f"{self.order_id}-{next(_numbers)}"
         headers = {**(who or {"Authorization": f"Bearer {TOKEN}"}), "Idempotency-Key": str(uuid4())}
-        return await self.floor.http.post(
-            "/refunds", json={"refund_id": refund_id, **asked, **body}, headers=headers
-        )
+        return await self._patiently("/refunds", {"refund_id": refund_id, **asked, **body}, headers)
 
     async def somebody(self, *roles: Role) -> Person:
         """Somebody new with these roles."""
@@ -75,9 +74,16 @@ class Desk:
 
     async def complete(self, task: Task, who: Person, answers: Mapping[str, Any] = YES) -> httpx.Response:
         """Complete a task by our own api."""
-        return await self.floor.http.post(
-            f"/tasks/{task.key}/complete", json={"variables": answers}, headers=dict(who)
-        )
+        body = {"variables": dict(answers)}
+        return await self._patiently(f"/tasks/{task.key}/complete", body, who)
+
+    async def _patiently(self, path: str, body: Any, headers: Person) -> httpx.Response:
+        """Again when the database is too busy to answer in time."""
+        while True:
+            answer = await self.floor.http.post(path, json=body, headers=dict(headers))
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return answer
+            await asyncio.sleep(0.5)
 
     async def behind_our_back(self, task: Task, name: str | None, answers: Mapping[str, Any] = YES) -> None:
         """Complete a task at the engine itself, under somebody's name or nobody's."""
@@ -136,6 +142,11 @@ class Desk:
             select(RefundRow).where(RefundRow.order_id == self.order_id).order_by(RefundRow.number)
         )
         return [row.amount_minor for row in rows if row.state != "failed"]
+
+    async def asked_for(self) -> int:
+        """How often the provider was asked for refunds of this order, by its own books."""
+        rows = await self.floor.world.rows(select(RefundRow).where(RefundRow.order_id == self.order_id))
+        return sum(row.requests for row in rows)
 
     async def booked(self) -> list[int]:
         """The ledger's own books."""

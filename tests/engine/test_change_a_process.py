@@ -248,7 +248,7 @@ async def test_add_a_field_to_a_form(checkout: Checkout) -> None:
     task = await floor.task(case_id, "Task_DecideOnMargin")
     answers = {"buy_anyway": False, "failure_reason": "supplier_not_trusted"}
     await floor.app.engine.complete_user_task(task.key, answers)
-    assert await floor.ends(case_id) == "refund_requested"
+    assert await floor.ends(case_id, "fulfillment") == "refund_requested"
     [failed] = [each for each in await floor.app.cases.timeline(case_id) if each.kind == "order_failed"]
     assert "supplier not trusted" in failed.sentence
 

@@ -42,8 +42,9 @@ async def assert_supplied_once(floor: Floor, case_id: str, supplier: str | None 
 
 
 async def assert_refund_requested(floor: Floor, case_id: str) -> None:
-    """Nothing bought, the failure announced, the money asked back."""
-    assert await floor.ends(case_id) == "refund_requested"
+    """Nothing bought, the failure announced, the money asked back: a refund of its own begins."""
+    assert await floor.ends(case_id, "fulfillment") == "refund_requested"
+    await floor.until(case_id, "Task_ComputeRefundable")
     assert await floor.bought(case_id) == []
     assert await floor.booked(case_id) == []
     assert await floor.events(case_id) == ["order_failed", "refund_requested"]

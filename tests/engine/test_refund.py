@@ -241,7 +241,7 @@ class TestStopped:
         await floor.misbehave("payments.refund", "pending", desk.order_id)
         refund_id = await desk.ask("20.00", "damaged")
         made = (await desk.stands(refund_id, Standing.SENT)).provider_refund_id
-        await desk.reaches(refund_id, "Gateway_Wait")
+        await desk.reaches(refund_id, "Task_AwaitProvider")
         await desk.send("refund_stopped", refund_id=refund_id, reason="disputed")
         await desk.reaches(refund_id, "Event_TooLateToStop")
         assert made is not None
@@ -257,9 +257,9 @@ class TestOnItsWay:
         refund_id = await desk.ask("20.00", "damaged")
         made = (await desk.stands(refund_id, Standing.SENT)).provider_refund_id
         assert made is not None
-        await desk.reaches(refund_id, "Gateway_Wait")
+        await desk.reaches(refund_id, "Task_AwaitProvider")
         await floor.travel(hours=6, seconds=1)
-        await desk.reaches(refund_id, "Gateway_Wait", times=2)
+        await desk.reaches(refund_id, "Task_AwaitProvider", times=2)
         await desk.payments.settle_refund(made)
         await floor.travel(hours=6, seconds=1)
         await assert_paid_back_once(desk, refund_id, 2_000)
@@ -271,12 +271,12 @@ class TestOnItsWay:
         refund_id = await desk.ask("20.00", "damaged")
         made = (await desk.stands(refund_id, Standing.SENT)).provider_refund_id
         assert made is not None
-        await desk.reaches(refund_id, "Gateway_Wait")
+        await desk.reaches(refund_id, "Task_AwaitProvider")
         await floor.travel(days=5, hours=1)
         task = await desk.task(refund_id, "Task_HandleFailedRefund")
         assert (task.candidate_groups, task.priority) == (["lead", "finance"], 80)
         assert (await desk.complete(task, lead, {"handling": "give_up"})).status_code == 200
-        await desk.reaches(refund_id, "Gateway_Wait", times=2)
+        await desk.reaches(refund_id, "Task_AwaitProvider", times=2)
         await desk.payments.settle_refund(made)
         await desk.send("refund_changed", refund_id=refund_id, state="succeeded")
         await assert_paid_back_once(desk, refund_id, 2_000)
@@ -323,7 +323,7 @@ class TestUnknown:
         await floor.misbehave("payments.refund", "answer_lost", desk.order_id, times=1)
         refund_id = await desk.ask("20.00", "damaged")
         await desk.stands(refund_id, Standing.UNKNOWN)
-        await desk.reaches(refund_id, "Gateway_Wait")
+        await desk.reaches(refund_id, "Task_AwaitProvider")
         await floor.travel(minutes=1, seconds=1)
         await assert_paid_back_once(desk, refund_id, 2_000)
         assert len(await desk.told("refund_unknown")) == 1
@@ -334,7 +334,7 @@ class TestUnknown:
         await floor.misbehave("payments.refund", "answer_lost", desk.order_id, times=1)
         await floor.misbehave("payments.find_refund", "unavailable", desk.order_id, times=1)
         refund_id = await desk.ask("20.00", "damaged")
-        await desk.reaches(refund_id, "Gateway_Wait")
+        await desk.reaches(refund_id, "Task_AwaitProvider")
         await floor.travel(hours=1, seconds=1)
         task = await desk.task(refund_id, "Task_HandleFailedRefund")
         assert (await desk.refund(refund_id)).state == Standing.UNKNOWN

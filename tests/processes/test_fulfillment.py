@@ -12,6 +12,7 @@ import pytest
 from tests.fakes.samples import ADDRESS
 from tests.processes.bench import Bench
 from workers.contracts.fulfillment import MarginOffer, OfferFacts
+from workers.contracts.refund import RefundRequested
 from workers.contracts.tracking import SupplierOrderPlaced
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
@@ -192,6 +193,18 @@ class TestRequestRefund:
         }
         assert bench.events.events == {key: Event(key, "refund_requested", payload)}
         assert await bench.timeline() == ["Refund requested"]
+
+    async def test_it_starts_the_refund(self, bench: Bench) -> None:
+        await bench.jobs.request_refund(bench.id, "out_of_stock")
+        asked = RefundRequested(
+            refund_id=f"{bench.id}-not_supplied",
+            shopify_order_id=bench.id,
+            amount=4_995,
+            currency="EUR",
+            reason="out_of_stock",
+            requested_by="process:fulfillment",
+        )
+        assert bench.handover.told == {("refund", "refund_requested", asked.refund_id): asked}
 
 
 class TestMarkForReturn:

@@ -1,8 +1,8 @@
 """Refunds of an order: what is left to give back, reserved so that all of them together never exceed it.
 
-Whoever reserves reads in this order: which of ours the provider has (`taken_on`), then the charge, then `reserve`,
-which locks the order. So a refund that gets to the provider in between is counted twice for a moment, but never
-not at all.
+Whoever reserves reads in this order: which of ours the provider has (`taken_on`), then the charge, then, with the
+order locked, what is left of it. So a refund that gets to the provider in between is counted twice for a moment,
+but never not at all.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -83,15 +83,8 @@ async def left_of(session: AsyncSession, charge: Charge, taken: Mapping[str, int
     return Left(charge.captured.minor, by_others, sum(ours.values()))
 
 
-async def reserve(session: AsyncSession, wanted: Wanted, charge: Charge, taken: Mapping[str, int]) -> Left:
-    """Enter the refund with what is left for it, or as rejected when nothing is. Idempotent by its id.
-
-    A refund that is there already stays as it is. Gives what was left without it.
-    """
-    await lock(session, wanted.order_id)
-    left = await left_of(session, charge, taken)
-    if await session.get(Refund, wanted.id) is not None:
-        return left
+async def enter(session: AsyncSession, wanted: Wanted, charge: Charge, left: Left) -> None:
+    """Reserve what is left for the refund, or enter it as rejected when nothing is; the order is locked."""
     failure = WRONG_CURRENCY if wanted.amount.currency != charge.captured.currency else None
     amount = min(wanted.amount.minor, left.minor)
     if failure is None and amount <= 0:
@@ -113,7 +106,6 @@ async def reserve(session: AsyncSession, wanted: Wanted, charge: Charge, taken: 
         )
     )
     await session.flush()
-    return left
 
 
 async def of_order(session: AsyncSession, order_id: str) -> Sequence[Refund]:
@@ -159,7 +151,10 @@ class Refunds:
         """Reserve, and say which instance does it: the first one that comes. Idempotent by id."""
 
         async def work(session: AsyncSession) -> tuple[Refund, Left]:
-            left = await reserve(session, wanted, charge, taken)
+            await lock(session, wanted.order_id)
+            left = await left_of(session, charge, taken)
+            if await session.get(Refund, wanted.id) is None:
+                await enter(session, wanted, charge, left)
             ours = update(Refund).where(Refund.id == wanted.id, Refund.process_instance_key.is_(None))
             await session.execute(ours.values(process_instance_key=instance))
             refund = await session.get(Refund, wanted.id, populate_existing=True)
