@@ -39,7 +39,7 @@ HOSTILE = [
     "]]><x>",
 ]
 HARMLESS = "harmless"
-LEADS_TO = re.compile(r"[/#](?!/)|http://(operate|tasklist)\.example/")
+LEADS_TO = re.compile(r"[/#?](?!/)|http://(operate|tasklist)\.example/")
 """Addresses of ours, and of the two programs that the settings name."""
 
 ADDRESS = ("name", "street", "street2", "city", "region", "postcode", "country")
