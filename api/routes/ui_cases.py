@@ -14,7 +14,9 @@ from api.deps import Acting, EngineOf, FormOf, Registry, RegistryOf, SettingsOf,
 from api.diagrams import name_of
 from api.errors import Problem
 from api.routes import incidents
+from api.routes.refunds import refunds_of
 from api.schemas.common import MAX_KEY, KeyInPath
+from api.schemas.refunds import RefundInfo
 from api.story import story
 from api.ui import ROWS, PageOf, address, back_to
 from api.words import words
@@ -174,6 +176,7 @@ class File:
     tasks: list[Task]
     incidents: list[Incident]
     effects: list[Effect]
+    refunds: list[RefundInfo]
     questions: list[CustomerRequest]
     decisions: list[Decision]
     version: int | None
@@ -201,6 +204,7 @@ class File:
             "incidents": self.incidents,
             "resolved": [incident for incident in self.incidents if incident.resolved_at],
             "effects": self.effects,
+            "refunds": self.refunds,
             "unsettled": any(effect.state in lists.UNSETTLED for effect in self.effects),
             "questions": self.questions,
             "decisions": self.decisions,
@@ -235,6 +239,7 @@ async def _read(session: AsyncSession, case_id: str, before: int, wanted: int | 
         older=len(newest) > ENTRIES,
         tasks=list(reversed((await session.scalars(tasks)).all())),
         incidents=list(reversed((await session.scalars(incidents.limit(PIECES))).all())),
+        refunds=await refunds_of(session, case.id),
         effects=list(reversed((await session.scalars(effects.limit(PIECES))).all())),
         questions=list(await session.scalars(questions.order_by(CustomerRequest.created_at).limit(PIECES))),
         decisions=list(await session.scalars(decisions.limit(PIECES))),

@@ -108,11 +108,17 @@ async def show_task(key: TaskKey, page: PageOf, store: StoreOf, settings: Settin
         case=case,
         mine=task.assignee == page.actor.name,
         schema=form,
-        prefilled=forms.prefilled(form, facts, [entry.facts for entry in timeline]),
+        prefilled=forms.prefilled(form, facts, _of_instance(timeline, task)),
         timeline=story(timeline),
         now=datetime.now(UTC),
         in_tasklist=settings.tasklist_address,
     )
+
+
+def _of_instance(timeline: list[TimelineEntry], task: Task) -> list[dict[str, Any]]:
+    """What was told by the task's own instance, or by none: a case may have several refunds at once."""
+    ours = {None, task.process_instance_key}
+    return [entry.facts for entry in timeline if entry.process_instance_key in ours]
 
 
 async def _asked(session: AsyncSession, case: Case | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,8 +16,8 @@ from tests.api.people import Browser, browser
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
-from workers.casefile.models import TimelineEntry
-from workers.casefile.refund_models import Refund
+from workers.casefile.models import Case, TimelineEntry
+from workers.casefile.refund_models import Refund, RefundApproval
 
 
 @pytest.fixture(scope="session")
@@ -187,3 +188,27 @@ async def test_refunds_at_the_same_time_never_exceed_what_was_captured(
 
 async def test_a_refund_that_nobody_asked_for_is_not_found(client: httpx.AsyncClient) -> None:
     assert_problem(await client.get("/refunds/unheard-of", headers=BEARER), 404, "not-found")
+
+
+async def test_the_case_shows_its_refunds_and_who_answered_what(
+    client: httpx.AsyncClient, app: Any, database: Database, order_id: str
+) -> None:
+    refund_id = (await post(client, order_id)).json()["id"]
+    answer = RefundApproval(
+        task_key=int(order_id),
+        refund_id=refund_id,
+        person="eve",
+        decision="approve",
+        reason="<b>because</b>",
+        void="they may not approve this amount",
+        decided_at=datetime.now(UTC),
+    )
+    async with database.transaction() as session:
+        session.add_all([Case(id=order_id, process="refund"), answer])
+    shown = (await client.get(f"/cases/{order_id}", headers=BEARER)).json()["refunds"]
+    assert [(each["id"], each["approvals"][0]["void"]) for each in shown] == [(refund_id, answer.void)]
+    async with browser(app, database, Role.AUDITOR) as somebody:
+        page = (await somebody.client.get(f"/ui/cases/{order_id}")).text
+    assert "12.50 EUR" in page
+    assert "does not count, they may not approve this amount" in page
+    assert "&lt;b&gt;because&lt;/b&gt;" in page

@@ -9,7 +9,7 @@ import pytest
 
 from tests.containers import Containers
 from tests.faults.kills import report
-from tests.faults.kills.plan import POINTS, Plan
+from tests.faults.kills.plan import POINTS, PURCHASES, REFUNDS, Deed, Plan
 from tests.faults.kills.run import Outcome, deploy_copy, run
 from workers.casefile import migrate
 from workers.runtime.engine import Engine
@@ -17,16 +17,17 @@ from workers.runtime.native.stack import Stack
 
 
 @pytest.mark.engine
-async def test_a_worker_killed_at_any_point_neither_loses_a_purchase_nor_makes_it_twice(
-    engine: Stack | Containers, tmp_path: Path, full: bool
+@pytest.mark.parametrize("deed", [PURCHASES, REFUNDS], ids=lambda deed: deed.process)
+async def test_a_worker_killed_at_any_point_neither_loses_a_deed_nor_does_it_twice(
+    engine: Stack | Containers, tmp_path: Path, full: bool, deed: Deed
 ) -> None:
-    """Real workers with real jobs, a kill per order; judged by the supplier's own books."""
+    """Real workers with real jobs, a kill per order; judged by the books of supplier or payment provider."""
     first = time.time_ns() // 1_000_000
     values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in engine.environment().items()}
-    plan = Plan(40 if full else 2, first, values, tmp_path, process=f"kills_{first}")
+    plan = Plan(40 if full else 2, first, values, tmp_path, deed, copy=f"kills_{first}")
     migrate.upgrade(values["database_url"])
     async with Engine(values["zeebe_grpc"], values["zeebe_rest"]) as client:
-        await deploy_copy(client, plan.process)
+        await deploy_copy(client, plan)
     figures = report.judge(plan, await run(plan))
     log = (tmp_path / "workers.log").read_text()[-3000:]
     assert figures.ok, f"{figures}\n{log}"

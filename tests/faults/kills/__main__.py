@@ -1,17 +1,20 @@
 """`make kills`, or `python -m tests.faults.kills`."""
 
 import asyncio
+import logging
 import sys
+from dataclasses import replace
 from typing import Annotated, Any
 
 import stamina.instrumentation
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from tests.faults.kills import report
-from tests.faults.kills.plan import Plan
+from tests.faults.kills.plan import PURCHASES, REFUNDS, Plan
 from tests.faults.kills.run import Progress as Now
 from tests.faults.kills.run import run, warm_up
 from workers.casefile import migrate
@@ -21,6 +24,7 @@ from workers.runtime.deploy import resources
 from workers.runtime.engine import Engine
 from workers.runtime.errors import UserError
 from workers.runtime.native.config import StackConfig
+from workers.runtime.native.ports import StackPorts, free_base_port
 from workers.runtime.native.stack import running_stack
 
 QUICK = 12
@@ -32,6 +36,9 @@ def main(
     times: Annotated[int, typer.Option(min=1, max=100_000, help="Kills at each of the five points.")] = 600,
     quick: Annotated[
         bool, typer.Option("--quick", help=f"Only {QUICK} per point: done within 50 seconds.")
+    ] = False,
+    refunds: Annotated[
+        bool, typer.Option("--refunds", help="While they pay back, instead of while they buy.")
     ] = False,
     instance: Annotated[str, typer.Option(help="Name of the stack; its data are deleted first.")] = "kills",
 ) -> None:
@@ -47,27 +54,36 @@ def main(
     """
     times = QUICK if quick else times
     config = StackConfig(instance=instance, apps=False, heap="768m")
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    if refunds:  # whether money may go back, the engine's records decide
+        base_port = free_base_port()
+        bridge = f"http://127.0.0.1:{StackPorts(base_port).bridge}"
+        config = replace(config, base_port=base_port, records_url=bridge, records_bulk=10)
     start_afresh(config)
     prepare_with_progress(config)
     warm_up()
     with console.status("Starting") as line, running_stack(config, line.update) as stack:
         values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in stack.environment().items()}
         migrate.upgrade(stack.database_url)
-        plan = Plan(times, FIRST_ORDER, values, config.state_dir)
+        plan = Plan(times, FIRST_ORDER, values, config.state_dir, REFUNDS if refunds else PURCHASES)
         line.stop()
-        figures = asyncio.run(_run(plan))
+        figures, approved = asyncio.run(_run(plan))
     console.print(report.table(figures))
-    report.write(figures)
+    where = report.REFUND_REPORT if refunds else report.REPORT
+    if refunds:
+        report.write_refunds(figures, approved)
+    else:
+        report.write(figures)
     if not figures.ok:
         console.print(f"[red]Not as it should be. {_complaint(figures)} Logs: {config.logs_dir}, {plan.folder}[/]")
         raise typer.Exit(1)
     console.print(
-        f"{figures.kills} workers killed in {figures.seconds:.0f} s; each order bought, booked, announced once. "
-        f"Figures: {report.REPORT}"
+        f"{figures.kills} workers killed in {figures.seconds:.0f} s; each order "
+        f"{'paid back, booked, told of' if refunds else 'bought, booked, announced'} once. Figures: {where}"
     )
 
 
-async def _run(plan: Plan) -> report.Figures:
+async def _run(plan: Plan) -> tuple[report.Figures, int]:
     values: dict[str, Any] = dict(plan.settings)
     async with Engine(values["zeebe_grpc"], values["zeebe_rest"]) as engine:
         await engine.deploy(resources())
@@ -81,7 +97,8 @@ async def _run(plan: Plan) -> report.Figures:
             for name, task in tasks.items():
                 bars.update(task, completed=getattr(now, name))
 
-        return report.judge(plan, await run(plan, show))
+        outcome = await run(plan, show)
+        return report.judge(plan, outcome), outcome.approved
 
 
 def _complaint(figures: report.Figures) -> str:

@@ -9,8 +9,28 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-PROCESS = "fulfillment"
-DOOMED_JOB = f"{PROCESS}.place_supplier_order"
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What workers are killed at: the process, its job that changes the outside world, and how it is started."""
+
+    process: str
+    job: str
+    message: str
+
+
+PURCHASES = Deed("fulfillment", "fulfillment.place_supplier_order", "order_paid")
+REFUNDS = Deed("refund", "refund.execute_refund", "refund_requested")
+
+
+def refund_of(order_id: str) -> str:
+    """The one refund of an order."""
+    return f"{order_id}-damaged"
+
+
+def order_of(refund_id: str) -> str:
+    """The order of a refund."""
+    return refund_id.partition("-")[0]
 
 
 class Point(StrEnum):
@@ -43,12 +63,23 @@ class Plan:
     """Where engine and PostgreSQL are."""
     folder: Path
     """Holds the hits and the workers' log."""
-    process: str = PROCESS
-    """Its id in the engine: a copy under a name of its own leaves workers of the original alone."""
+    deed: Deed = PURCHASES
+    copy: str = ""
+    """The process's id in the engine, when it is a copy that leaves workers of the original alone."""
     job_seconds: int = 4
     """How long a job is its doomed worker's. It comes again after that."""
     settling_seconds: int = 3
     """How long a supplier may still execute what a dead worker asked for; the mocked one needs 2 at most."""
+
+    @property
+    def process(self) -> str:
+        """The process's id in the engine."""
+        return self.copy or self.deed.process
+
+    @property
+    def message(self) -> str:
+        """The message that starts the process."""
+        return f"{self.deed.message}_{self.copy}" if self.copy else self.deed.message
 
     @property
     def total(self) -> int:
@@ -75,7 +106,7 @@ class Plan:
 
     def of_this_process(self, job_type: str) -> str:
         """The job type as the deployed process has it."""
-        return job_type.replace(f"{PROCESS}.", f"{self.process}.", 1)
+        return job_type.replace(f"{self.deed.process}.", f"{self.process}.", 1)
 
 
 class Hits:

@@ -92,6 +92,28 @@ def table(figures: Figures) -> Table:
     return rows
 
 
+REFUND_REPORT = Path("build/reports/refund_kills.json")
+
+
+def write_refunds(figures: Figures, approved: int, path: Path = REFUND_REPORT) -> None:
+    """Write the figures of refunds for programs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = {
+        "kills": figures.kills,
+        "expected": figures.expected,
+        "approved": approved,
+        "in_books": figures.in_books,
+        "twice": figures.twice,
+        "lost": figures.lost,
+        "wrong_amount": figures.ledger_wrong,
+        "other_ends": figures.other_ends,
+        "seconds": figures.seconds,
+        "points": {name: asdict(point) for name, point in figures.points.items()},
+        "ok": figures.ok and approved == figures.expected,
+    }
+    path.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+
+
 def write(figures: Figures, path: Path = REPORT) -> None:
     """Write the figures for programs."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ import multiprocessing
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from multiprocessing import forkserver
@@ -14,8 +14,8 @@ from multiprocessing.context import ForkServerProcess
 from sqlalchemy import any_, func, select
 
 from tests.engine.shop_floor import an_order
-from tests.faults.kills import worker
-from tests.faults.kills.plan import Hits, Plan
+from tests.faults.kills import refunds, worker
+from tests.faults.kills.plan import REFUNDS, Hits, Plan, refund_of
 from workers.adapters.mock_books import EventRow, SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld
@@ -70,6 +70,8 @@ class Outcome:
     """Orders not booked exactly as bought."""
     other_ends: Mapping[int | None, int]
     seconds: float
+    approved: int = 0
+    """Refunds that might be made."""
 
 
 async def run(plan: Plan, on_progress: Callable[[Progress], None] = lambda _: None) -> Outcome:
@@ -86,8 +88,11 @@ async def run(plan: Plan, on_progress: Callable[[Progress], None] = lambda _: No
                 [planned(an_order(id=int(one)), (), repeated=False, fresh=False) for one in plan.orders]
             )
             await _seed(world, orders)
-            async with _workers(plan, progress):
+            watched = refunds.records_taken_in(plan) if plan.deed == REFUNDS else nullcontext()
+            async with watched, _workers(plan, progress):
                 await _until_finished(plan, database, progress, on_progress)
+            if plan.deed == REFUNDS:
+                return await _paid_back(plan, database, world, progress, began)
             found = await books.read(database, world, orders)
     finally:
         await database.close()
@@ -102,24 +107,36 @@ async def run(plan: Plan, on_progress: Callable[[Progress], None] = lambda _: No
     )
 
 
-async def deploy_copy(engine: Engine, name: str) -> None:
+async def _paid_back(
+    plan: Plan, database: Database, world: MockWorld, progress: Progress, began: float
+) -> Outcome:
+    asked, finished, wrong, approved = await refunds.read(plan, database, world)
+    return Outcome(
+        killed=progress.killed,
+        hits=Hits(plan).counts(),
+        bought=asked,
+        finished=finished,
+        ledger_wrong=wrong,
+        other_ends=progress.other_ends,
+        seconds=time.monotonic() - began,
+        approved=approved,
+    )
+
+
+async def deploy_copy(engine: Engine, plan: Plan) -> None:
     """The same process under a name of its own: nobody else works on its jobs or hears its messages."""
-    text = (models_dir() / "fulfillment.bpmn").read_text(encoding="utf-8")
-    for original, copy in (
-        ('id="fulfillment"', f'id="{name}"'),
-        ('bpmnElement="fulfillment"', f'bpmnElement="{name}"'),
-        ('type="fulfillment.', f'type="{name}.'),
-        ('name="order_paid"', f'name="{message_name(name)}"'),
+    name, original = plan.process, plan.deed.process
+    text = (models_dir() / f"{original}.bpmn").read_text(encoding="utf-8")
+    for before, after in (
+        (f'id="{original}"', f'id="{name}"'),
+        (f'bpmnElement="{original}"', f'bpmnElement="{name}"'),
+        (f'type="{original}.', f'type="{name}.'),
+        (f'name="{plan.deed.message}"', f'name="{plan.message}"'),
         ('bindingType="deployment"', 'bindingType="latest"'),
     ):
-        text = text.replace(original, copy)
+        text = text.replace(before, after)
     await engine.deploy(resources())
     await engine.deploy({f"{name}.bpmn": text.encode()})
-
-
-def message_name(process: str) -> str:
-    """The message that starts the process."""
-    return "order_paid" if process == "fulfillment" else f"order_paid_{process}"
 
 
 async def _seed(world: MockWorld, orders: Orders) -> None:
@@ -191,14 +208,18 @@ async def _until_finished(
 
 
 async def _start(engine: Engine, plan: Plan, order_id: str) -> None:
-    name, variables = message_name(plan.process), {"shopify_order_id": order_id}
+    name, variables, key = plan.message, {"shopify_order_id": order_id}, order_id
+    if plan.deed == REFUNDS:
+        variables, key = refunds.variables_of(order_id), refund_of(order_id)
     await engine.publish_message(
-        name, order_id, message_id=f"{name}:{order_id}", ttl=timedelta(hours=1), variables=variables
+        name, key, message_id=f"{name}:{order_id}", ttl=timedelta(hours=1), variables=variables
     )
 
 
 async def _count(plan: Plan, database: Database) -> tuple[int, int]:
-    """Orders bought, and orders announced."""
+    """Orders bought, and orders announced; or refunds made, and refunds told of."""
+    if plan.deed == REFUNDS:
+        return await refunds.count(plan, database)
     references = books.array_of(f"orderops-{one}" for one in plan.orders)
     keys = books.array_of(f"supplier_order_placed:{one}" for one in plan.orders)
     bought = select(func.count()).where(SupplierOrderRow.reference == any_(references))

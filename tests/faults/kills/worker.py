@@ -12,10 +12,13 @@ import grpc
 import uvloop
 from pyzeebe.proto.gateway_pb2 import ActivatedJob
 
-from tests.faults.kills.plan import DOOMED_JOB, Plan, Point, Scythe
+from tests.faults.kills.plan import REFUNDS, Plan, Point, Scythe, order_of
+from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
 from workers.contracts.fulfillment import Bought
+from workers.contracts.refund import RefundStanding
+from workers.ports.payments import Refund
 from workers.ports.supplier import Offer, Shipment, SupplierOrder, Suppliers
 from workers.ports.values import Address, Money, OrderLine
 from workers.runtime import logs
@@ -62,6 +65,21 @@ class DeadlySuppliers:
         return await self._inner.cancel_order(supplier, reference)
 
 
+class DeadlyPayments(MockPayments):
+    """Before or after it gives money back, the worker may be killed."""
+
+    def __init__(self, world: MockWorld, scythe: Scythe) -> None:
+        super().__init__(world)
+        self._scythe = scythe
+
+    async def refund(self, charge_id: str, reference: str, amount: Money, reason: str) -> Refund:
+        order_id = order_of(reference.removeprefix("orderops-"))
+        self._scythe.strike(Point.BEFORE_CALL, order_id)
+        made = await super().refund(charge_id, reference, amount, reason)
+        self._scythe.strike(Point.AFTER_CALL, order_id)
+        return made
+
+
 class DeadlyGateway(GrpcJobGateway):
     """Brings one job at a time: none is pushed, so that a kill hits one job only.
 
@@ -98,6 +116,14 @@ class DeadlyHandler:
         self._gateway.in_hand = shopify_order_id
         return bought
 
+    async def execute(self, refund_id: str, policy_round: int) -> RefundStanding:
+        order_id = order_of(refund_id)
+        self._scythe.strike(Point.BEFORE_INTENT, order_id)
+        standing: RefundStanding = await self._inner(refund_id, policy_round)
+        self._scythe.strike(Point.AFTER_RECORD, order_id)
+        self._gateway.in_hand = order_id
+        return standing
+
 
 def doomed(plan: Plan) -> None:
     """A worker that buys, one order after the other, until it is killed or told to stop."""
@@ -115,18 +141,23 @@ async def _doomed(plan: Plan) -> None:
     settings, scythe = _settings(plan, POOL), Scythe(plan)
     async with MockWorld(str(settings.database_url), pool_size=POOL) as world:
         outside = mocked_outside(world)
-        deadly = replace(outside, suppliers=DeadlySuppliers(outside.suppliers, scythe))
+        deadly = replace(
+            outside,
+            suppliers=DeadlySuppliers(outside.suppliers, scythe),
+            payments=DeadlyPayments(world, scythe),
+        )
         async with assemble(settings, deadly) as app:
             gateway = DeadlyGateway(app.engine.channel, scythe)
-            job = next(job for process in app.processes for job in process.jobs if job.type == DOOMED_JOB)
-            handler = DeadlyHandler(job.handler, scythe, gateway).place
+            job = next(job for process in app.processes for job in process.jobs if job.type == plan.deed.job)
+            hand = DeadlyHandler(job.handler, scythe, gateway)
+            handler = hand.execute if plan.deed == REFUNDS else hand.place
             timeout = timedelta(seconds=plan.job_seconds)
             await _serve([replace(job, handler=handler, timeout=timeout, max_running=1)], gateway, plan)
 
 
 async def _unharmed(plan: Plan) -> None:
     async with assemble(_settings(plan, pool=20)) as app:
-        jobs = [job for process in app.processes for job in process.jobs if job.type != DOOMED_JOB]
+        jobs = [job for process in app.processes for job in process.jobs if job.type != plan.deed.job]
         await _serve(jobs, GrpcJobGateway(app.engine.channel), plan)
 
 
