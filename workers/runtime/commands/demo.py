@@ -40,8 +40,8 @@ from workers.runtime.resources import samples_dir
 console = Console(highlight=False)
 STALLED_SECONDS = 90
 """Without any progress for so long, what is open counts as left open."""
-STILL_SECONDS = 8
-"""When nothing happens for so long, all who are left wait for time to pass."""
+STILL_SECONDS = 5
+"""When nothing happens for so long and nothing is under way, all who are left wait for time to pass."""
 CLOSED_SECONDS = 4
 """Closed orders that stay closed for so long are done: customers complain of what was delivered."""
 STEPS = (timedelta(days=1, minutes=1), timedelta(days=11), timedelta(days=11), timedelta(days=11))
@@ -229,9 +229,10 @@ async def _watch(
             elif now.closed == len(plan.orders):
                 if still > CLOSED_SECONDS:
                     return
-            elif still > STILL_SECONDS and (step := next(steps, None)):
+            elif still > STILL_SECONDS and not now.under_way and (step := next(steps, None)):
                 left, moved_at = len(plan.orders) - now.closed, time.monotonic()
-                console.print(f"{left} orders wait for time to pass: {step.days} days go by.")
+                went = "a day goes by" if step.days == 1 else f"{step.days} days go by"
+                console.print(f"All else is done, and {left} wait for time to pass: {went}.")
                 if not await time_passes(step):
                     raise UserError("The engine's clock does not move.", hint="Start the demo again.")
             await asyncio.sleep(0.5)

@@ -10,11 +10,11 @@ from typing import TypeVar
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, select
 
 from workers.adapters.mock_behaviour import Kind
-from workers.adapters.mock_books import BehaviourRow, EventRow, PostingRow, SupplierOrderRow
+from workers.adapters.mock_books import BehaviourRow, PostingRow, SupplierOrderRow
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
-from workers.casefile.models import Case, InboxRow, Incident, TimelineEntry
-from workers.casefile.record_models import Instance, RecordPosition
+from workers.casefile.models import Case, Effect, InboxRow, Incident, TimelineEntry
+from workers.casefile.record_models import Instance, RecordPosition, WaitingJob
 from workers.runtime.demo.plan import Plan
 
 _PERCENTILES = 100
@@ -31,6 +31,8 @@ class Progress:
     bought: int
     reached: int
     """How far the engine's records are: while it grows, something happens."""
+    under_way: int
+    """Messages that the engine does not have yet, and jobs that nobody has finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,12 @@ def order_of(row: type[SupplierOrderRow]) -> ColumnElement[str]:
     return func.split_part(row.reference, "-", 2)
 
 
+_UNPUBLISHED = select(func.count()).where(InboxRow.published_at.is_(None), InboxRow.refused_at.is_(None))
+_UNDER_WAY = (
+    _UNPUBLISHED.scalar_subquery() + select(func.count()).select_from(WaitingJob).scalar_subquery()
+).label("under_way")
+
+
 async def progress(database: Database, plan: Plan) -> Progress:
     """Counts for the live display."""
     ids = array_of(plan.by_case)
@@ -101,6 +109,7 @@ async def progress(database: Database, plan: Plan) -> Progress:
                     func.count().filter(Case.state == "incident"),
                     func.count(Case.cost_minor),
                     select(func.coalesce(func.sum(RecordPosition.position), 0)).scalar_subquery(),
+                    _UNDER_WAY,
                 ).where(Case.id == any_(ids))
             )
         ).one()
@@ -129,15 +138,15 @@ async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
         ends = select(Instance.case_id, Instance.process, Instance.outcome).where(
             Instance.case_id == any_(ids), Instance.outcome.is_not(None)
         )
+        announced = select(Effect.case_id, Effect.settled_at).where(
+            Effect.key == func.concat("supplier_order_placed:", Effect.case_id), Effect.case_id == any_(ids)
+        )
+        supplied = {row.case_id: row.settled_at for row in await session.execute(announced) if row.settled_at}
         ended = [(row.case_id, (row.process, row.outcome)) for row in await session.execute(ends)]
     bought = await world.rows(select(SupplierOrderRow).where(order_of(SupplierOrderRow) == any_(ids)))
     booked = await world.rows(
         select(PostingRow).where(PostingRow.order_id == any_(ids), PostingRow.account == "COGS")
     )
-    announced = await world.rows(
-        select(EventRow).where(EventRow.name == "supplier_order_placed").order_by(EventRow.number.desc())
-    )
-    supplied = {event.payload["shopify_order_id"]: event.published_at for event in announced}  # the first counts
     return Books(
         cases={case.id: case for case in cases},
         bought=_grouped((order.reference.split("-")[1], order) for order in bought),
@@ -147,7 +156,7 @@ async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
             case_id: set(names) for case_id, names in _grouped([*late, *await _struck(world, plan)]).items()
         },
         received_at=received,
-        supplied_at={case_id: at for case_id, at in supplied.items() if case_id in plan.by_case},
+        supplied_at=supplied,
         ended={case_id: set(ends) for case_id, ends in _grouped(ended).items()},
     )
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import httpx
-from sqlalchemy import all_, func, select
+from sqlalchemy import all_, any_, select
 
 from workers.adapters.mock_behaviour import Kind, misbehave
 from workers.adapters.mock_books import DisputeRow, SupplierOrderRow
@@ -81,7 +81,7 @@ class Outside:
             await self._decide_disputes()
 
     async def _send_parcels(self) -> None:
-        of_plan = order_of(SupplierOrderRow) == func.any(array_of(self.plan))
+        of_plan = order_of(SupplierOrderRow) == any_(array_of(self.plan))
         new = select(SupplierOrderRow).where(of_plan, SupplierOrderRow.reference != all_(array_of(self._sent)))
         rows = iter(await self.world.rows(new.order_by(SupplierOrderRow.number)))
         async with asyncio.TaskGroup() as group:
@@ -165,7 +165,7 @@ class Outside:
     async def _decide_disputes(self) -> None:
         """A bank decides once it has our evidence."""
         answered = select(DisputeRow).where(
-            DisputeRow.state == DisputeState.UNDER_REVIEW, DisputeRow.order_id == func.any(array_of(self.plan))
+            DisputeRow.state == DisputeState.UNDER_REVIEW, DisputeRow.order_id == any_(array_of(self.plan))
         )
         for row in await self.world.rows(answered):
             won = DISPUTES[self.plan[row.order_id].journey].won

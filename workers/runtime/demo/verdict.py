@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 from rich.table import Table
 
-from workers.ports.currencies import describe
+from workers.ports.currencies import to_decimal
 from workers.ports.values import Money as Amount
 from workers.runtime.demo.books import Books, percentile
 from workers.runtime.demo.feed import Feed
@@ -190,21 +190,22 @@ def table(verdict: Verdict) -> Table:
 def money_table(money: Money, most: int = 30) -> Table:
     """What each order brought, and all together; of more than `most` orders only the sums."""
     rows = Table(title="Money", title_justify="left")
-    rows.add_column("order")
+    rows.add_column("order", no_wrap=True)
+    rows.add_column("in")
     for heading in ("revenue", "cost", "refunds", "chargebacks", "profit"):
         rows.add_column(heading, justify="right")
     if len(money.accounts) <= most:
         for case_id, (currency, account) in sorted(money.accounts.items()):
-            rows.add_row(case_id, *_amounts(account, currency))
+            rows.add_row(case_id, currency, *_amounts(account, currency))
         rows.add_section()
     for currency, account in sorted(money.sums().items()):
-        rows.add_row(f"all in {currency}", *_amounts(account, currency), style="bold")
+        rows.add_row("all", currency, *_amounts(account, currency), style="bold")
     return rows
 
 
 def _amounts(account: Account, currency: str) -> Iterator[str]:
     for minor in (account.revenue, account.cost, account.refunds, account.chargebacks, account.profit):
-        yield describe(Amount(minor, currency)) if minor else "–"
+        yield str(to_decimal(Amount(minor, currency))) if minor else "–"
 
 
 def _seconds(seconds: float | None) -> str:
