@@ -36,11 +36,11 @@ class Person:
         await self.page.get_by_role("button", name="Log").click()
         await expect(self.page.get_by_label("Username")).to_have_count(0, timeout=SLOW)
 
-    async def open_task(self, key: int) -> None:
-        """A task in Tasklist with its form, taken."""
+    async def open_task(self, key: int, label: str = "Postcode") -> None:
+        """A task in Tasklist with its form, taken; `label` is a field of the form."""
         await self.page.goto(f"{self.stack.webapps.tasklist_url}/{key}")
         await self.page.get_by_role("button", name="Assign to me").click(timeout=SLOW)
-        await expect(self.page.get_by_label("Postcode")).to_be_editable(timeout=SLOW)
+        await expect(self.page.get_by_label(label)).to_be_editable(timeout=SLOW)
 
     async def open_instance(self, key: int) -> None:
         """An instance in Operate."""
