@@ -34,7 +34,7 @@ async def test_an_agent_corrects_an_address_in_tasklist(floor: Floor, agent: Per
     report("from Tasklist's answer to our inbox", await seconds_until(lambda: is_done(floor, task.key)))
     assert (await found(floor, task.key)).assignee == AGENT
     assert await floor.ends(case_id) == "supplied"
-    await expect(case_page.locator("#head")).to_contain_text(SUPPLIED, timeout=SLOW)
+    await expect(case_page.locator("#instances")).to_contain_text(SUPPLIED, timeout=SLOW)
     await case_page.close()
 
 
@@ -52,7 +52,7 @@ async def test_an_agent_corrects_an_address_on_our_page(
     gone = await seconds_until(lambda: in_tasklist(tasklist, task.key, "COMPLETED"))
     report("from our page to Tasklist", gone)
     assert await floor.ends(case_id) == "supplied"
-    await expect(agent.page.locator("#head")).to_contain_text(SUPPLIED, timeout=SLOW)
+    await expect(agent.page.locator("#instances")).to_contain_text(SUPPLIED, timeout=SLOW)
 
 
 async def found(floor: Floor, key: int) -> Task:
