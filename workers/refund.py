@@ -7,11 +7,12 @@ variables: those could be changed by whoever reaches the engine.
 
 from datetime import timedelta
 
-from workers.casefile.approvals import Approvals, Judged, Policy, Verdict
+from workers.casefile.approvals import Approvals, Policy, Verdict
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.journal import Intent, Journal
+from workers.casefile.refund_entries import computed, judged, row_of, words
 from workers.casefile.refund_models import Refund, Standing
-from workers.casefile.refunds import Left, Refunds, Wanted
+from workers.casefile.refunds import Refunds, Wanted
 from workers.common import Effects
 from workers.contracts.refund import (
     MESSAGES,
@@ -91,7 +92,7 @@ class RefundJobs:
             Standing.STOPPED,
         }
         if ours or refund.state == Standing.REJECTED:
-            await self._cases.write(_computed(refund, left, order))
+            await self._cases.write(computed(refund, left, order))
         return Refundable(
             refundable=ours,
             amount=refund.requested_minor,
@@ -112,7 +113,7 @@ class RefundJobs:
         )
         amount = verdict.amount if verdict else refund.amount_minor
         asked = f"{describe(Money(amount, refund.currency))} for order {refund.case_id}"
-        because = f"{_words(refund.reason)}, asked for by {refund.requested_by}"
+        because = f"{words(refund.reason)}, asked for by {refund.requested_by}"
         earlier = "; ".join(before) or "nobody yet"
         request = ApprovalRequest(asked, because, earlier, refund.evidence)
         facts = {"refund_id": refund.id, "asked": asked, "because": because, "earlier": earlier}
@@ -146,8 +147,8 @@ class RefundJobs:
             raise Retryable(
                 "the engine's record of the approval is on its way", retry_after=LOOK_AGAIN, burns_retry=False
             )
-        await self._refunds.judged(refund.id, verdict.amount, [_row(each) for each in verdict.answers])
-        for entry in (_judged(refund, each) for each in verdict.answers):
+        await self._refunds.judged(refund.id, verdict.amount, [row_of(each) for each in verdict.answers])
+        for entry in (judged(refund, each) for each in verdict.answers):
             await self._cases.write(entry)
         last, state = verdict.answers[approval_round - 1], Standing.REQUESTED
         if verdict.rejected:
@@ -239,7 +240,7 @@ class RefundJobs:
             return StopResult(stopped=False)
         out_of = (Standing.REQUESTED, Standing.APPROVED, Standing.UNKNOWN, Standing.FAILED)
         await self._refunds.move(refund.id, Standing.STOPPED, out_of=out_of, over=True, failure=stop_reason)
-        sentence = f"Refund stopped before it was made: {_words(stop_reason)}"
+        sentence = f"Refund stopped before it was made: {words(stop_reason)}"
         facts = {"refund_id": refund.id, "reason": stop_reason}
         await self._cases.write(
             Entry(refund.case_id, f"refund_stopped:{refund.id}", "refund_stopped", sentence, facts)
@@ -307,7 +308,7 @@ class RefundJobs:
 
     async def _failed(self, refund: Refund, failure: str) -> RefundStanding:
         await self._refunds.move(refund.id, Standing.FAILED, out_of=OPEN, failure=failure)
-        standing = f"The provider did not pay it back: {_words(failure)}"
+        standing = f"The provider did not pay it back: {words(failure)}"
         await self._tell(
             refund, f"refund_failed:{refund.id}:{refund.attempt}:{failure}", "refund_failed", standing
         )
@@ -388,62 +389,6 @@ def _journal_key(refund: Refund) -> str:
 def _nth(refund: Refund) -> str:
     """A refund that failed at the provider keeps its reference for ever: another attempt needs another one."""
     return f":{refund.attempt}" if refund.attempt > 1 else ""
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _computed(refund: Refund, left: Left, order: Order) -> Entry:
-    """By line; what was paid besides is shipping and tax."""
-    lines = [{"sku": line.sku, "paid": line.quantity * line.unit_price.minor} for line in order.lines]
-    articles = sum(line.quantity * line.unit_price.minor for line in order.lines)
-    facts = {
-        "refund_id": refund.id,
-        "amount": refund.amount_minor,
-        "currency": refund.currency,
-        "captured": left.captured,
-        "refunded_before": left.refunded,
-        "reserved_by_others": left.reserved,
-        "lines": lines,
-        "shipping_and_tax": order.total.minor - articles,
-    }
-    amount = describe(Money(refund.amount_minor, refund.currency))
-    sentence = f"Refund of {amount} reserved ({_words(refund.reason)})"
-    if refund.state == Standing.REJECTED:
-        sentence = f"No refund: {_words(refund.failure or refund.state)}"
-    return Entry(refund.case_id, f"refund_computed:{refund.id}", "refund_computed", sentence, facts)
-
-
-def _row(judged: Judged) -> dict[str, object]:
-    answer = judged.answer
-    return {
-        "task_key": answer.task_key,
-        "person": answer.person,
-        "decision": answer.decision,
-        "amount_minor": judged.amount,
-        "reason": answer.reason,
-        "void": judged.void,
-        "decided_at": answer.at,
-    }
-
-
-def _judged(refund: Refund, judged: Judged) -> Entry:
-    """An entry when an answer counts, and another one when it does not, or not any more."""
-    answer = judged.answer
-    who = answer.person or "Somebody unnamed"
-    facts = {"refund_id": refund.id, "task": str(answer.task_key), "person": answer.person}
-    because = f": {answer.reason}" if answer.reason else ""
-    if judged.void:
-        facts |= {"void": judged.void}
-        sentence = f"The approval by {who} does not count: {judged.void}"
-        return Entry(refund.case_id, f"approval_void:{answer.task_key}", "approval_void", sentence, facts)
-    if answer.decision == "reject":
-        sentence, kind = f"{who} rejected the refund{because}", "refund_rejected"
-    else:
-        amount = describe(Money(judged.amount or 0, refund.currency))
-        sentence, kind = f"{who} approved {amount}{because}", "approval_given"
-    return Entry(refund.case_id, f"{kind}:{answer.task_key}", kind, sentence, facts)
 
 
 def registration(jobs: RefundJobs) -> Process:

@@ -15,6 +15,7 @@ from tests.api.conftest import BEARER, assert_problem, inbox_rows, new_order_id,
 from tests.api.people import Browser, browser
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld
+from workers.casefile import erasure
 from workers.casefile.db import Database
 from workers.casefile.models import Case, TimelineEntry
 from workers.casefile.refund_models import Refund, RefundApproval
@@ -212,3 +213,19 @@ async def test_the_case_shows_its_refunds_and_who_answered_what(
     assert "12.50 EUR" in page
     assert "does not count, they may not approve this amount" in page
     assert "&lt;b&gt;because&lt;/b&gt;" in page
+
+
+async def test_a_person_s_request_erases_evidence_and_reasons(
+    client: httpx.AsyncClient, database: Database, order_id: str
+) -> None:
+    refund_id = (await post(client, order_id, evidence="https://helpdesk.example/tickets/17")).json()["id"]
+    answer = RefundApproval(
+        task_key=int(order_id), refund_id=refund_id, person="eve", reason="Ada cried", decided_at=datetime.now(UTC)
+    )
+    async with database.transaction() as session:
+        session.add_all([Case(id=order_id, process="refund", state="done"), answer])
+    await erasure.erase(database, order_id, "person:admin")
+    [refund] = await refunds_of(database, order_id)
+    assert refund.evidence is None
+    shown = (await client.get(f"/refunds/{refund_id}", headers=BEARER)).json()
+    assert [each["reason"] for each in shown["approvals"]] == [None]

@@ -14,6 +14,7 @@ from workers.casefile.audit_models import AuditEntry
 from workers.casefile.db import Database
 from workers.casefile.models import Base, Case, CustomerRequest, InboxRow, TimelineEntry
 from workers.casefile.record_models import Instance, Record
+from workers.casefile.refund_models import Refund, RefundApproval
 from workers.casefile.seal import ERASED, ERASED_UP_TO
 
 FINISHED = ("done", "terminated")
@@ -59,6 +60,9 @@ async def _erase(session: AsyncSession, case_id: str, actor: str) -> int | None:
     messages = _messages(case_id).with_only_columns(InboxRow.id)
     await session.execute(update(InboxRow).where(InboxRow.id.in_(messages)).values(variables={}))
     await session.execute(update(CustomerRequest).where(CustomerRequest.case_id == case_id).values(facts={}))
+    refunds = select(Refund.id).where(Refund.case_id == case_id)
+    await session.execute(update(Refund).where(Refund.case_id == case_id).values(evidence=None))
+    await session.execute(update(RefundApproval).where(RefundApproval.refund_id.in_(refunds)).values(reason=None))
     await session.execute(
         update(Record)
         .where(

@@ -1,0 +1,67 @@
+"""What the timeline says of refunds."""
+
+from workers.casefile.approvals import Judged
+from workers.casefile.cases import Entry
+from workers.casefile.refund_models import Refund, Standing
+from workers.casefile.refunds import Left
+from workers.ports.currencies import describe
+from workers.ports.shop import Order
+from workers.ports.values import Money
+
+
+def words(name: str) -> str:
+    """A name of ours, as people write."""
+    return name.replace("_", " ")
+
+
+def computed(refund: Refund, left: Left, order: Order) -> Entry:
+    """By line; what was paid besides is shipping and tax."""
+    lines = [{"sku": line.sku, "paid": line.quantity * line.unit_price.minor} for line in order.lines]
+    articles = sum(line.quantity * line.unit_price.minor for line in order.lines)
+    facts = {
+        "refund_id": refund.id,
+        "amount": refund.amount_minor,
+        "currency": refund.currency,
+        "captured": left.captured,
+        "refunded_before": left.refunded,
+        "reserved_by_others": left.reserved,
+        "lines": lines,
+        "shipping_and_tax": order.total.minor - articles,
+    }
+    amount = describe(Money(refund.amount_minor, refund.currency))
+    sentence = f"Refund of {amount} reserved ({words(refund.reason)})"
+    if refund.state == Standing.REJECTED:
+        sentence = f"No refund: {words(refund.failure or refund.state)}"
+    return Entry(refund.case_id, f"refund_computed:{refund.id}", "refund_computed", sentence, facts)
+
+
+def row_of(judged: Judged) -> dict[str, object]:
+    """An answer as it is kept."""
+    answer = judged.answer
+    return {
+        "task_key": answer.task_key,
+        "person": answer.person,
+        "decision": answer.decision,
+        "amount_minor": judged.amount,
+        "reason": answer.reason,
+        "void": judged.void,
+        "decided_at": answer.at,
+    }
+
+
+def judged(refund: Refund, judged: Judged) -> Entry:
+    """An entry when an answer counts, and another one when it does not, or not any more."""
+    answer = judged.answer
+    who = answer.person or "Somebody unnamed"
+    facts = {"refund_id": refund.id, "task": str(answer.task_key), "person": answer.person}
+    because = f": {answer.reason}" if answer.reason else ""
+    if judged.void:
+        facts |= {"void": judged.void}
+        sentence = f"The approval by {who} does not count: {judged.void}"
+        return Entry(refund.case_id, f"approval_void:{answer.task_key}", "approval_void", sentence, facts)
+    if answer.decision == "reject":
+        sentence, kind = f"{who} rejected the refund{because}", "refund_rejected"
+    else:
+        amount = describe(Money(judged.amount or 0, refund.currency))
+        sentence, kind = f"{who} approved {amount}{because}", "approval_given"
+    return Entry(refund.case_id, f"{kind}:{answer.task_key}", kind, sentence, facts)
