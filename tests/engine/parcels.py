@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +26,8 @@ from workers.contracts.tracking import OUTCOMES
 from workers.ports.carriers import ParcelState, Scan
 
 CARRIER = "dhl"
+PATIENCE_SECONDS = 120
+"""Until a tracking has ended: 120 of them at once take a small machine a while."""
 _numbers = itertools.count(int(time.time() * 1000))
 
 
@@ -65,7 +68,8 @@ class Ordered:
 
     async def scanned(self, number: str, state: ParcelState, *, told: bool = True) -> Scan:
         """The carrier sees a parcel, and says so."""
-        scan = await MockCarriers(self.floor.world).scan(CARRIER, number, state)
+        at = datetime.now(UTC) + self.floor.travelled  # the engine's time, whatever other tests did to the world's
+        scan = await MockCarriers(self.floor.world).scan(CARRIER, number, state, at=at)
         if told:
             await self.says_moved(number, scan)
         return scan
@@ -123,7 +127,8 @@ class Ordered:
                 found = [each for each in await session.scalars(query) if each]
             return found if len(found) >= times else None
 
-        return await self.floor._eventually(ended, f"{times} ends of trackings in case {self.case_id}")
+        what = f"{times} ends of trackings in case {self.case_id}"
+        return await self.floor._eventually(ended, what, PATIENCE_SECONDS)
 
     async def instances(self) -> int:
         """How many trackings there were."""
