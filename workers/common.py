@@ -1,10 +1,11 @@
 """What several processes do: mails, events, postings and changes in the shop, each once by its key; and questions
 to customers behind signed links."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from workers.casefile import inbox
 from workers.casefile.cases import Cases, Entry
@@ -18,9 +19,25 @@ from workers.ports.mail import Mail, Mailer, SentMail
 from workers.ports.shop import Order
 from workers.runtime.arrivals import arrival_of
 from workers.runtime.context import current_job
+from workers.runtime.errors import Retryable
 from workers.runtime.jobs import Message, MessagePayload
 from workers.runtime.links import Links
 from workers.runtime.settings import Settings
+
+Found = TypeVar("Found")
+LOOKS, LOOK_AGAIN = 20, timedelta(seconds=0.1)
+
+
+async def recorded(look: Callable[[], Awaitable[Found | None]], what: str) -> Found:
+    """What the engine's records say of `what`; they come a moment after it has acted.
+
+    Waited for two seconds here, and after that by further attempts, which burn no retries.
+    """
+    for _ in range(LOOKS):
+        if (found := await look()) is not None:
+            return found
+        await asyncio.sleep(LOOK_AGAIN.total_seconds())
+    raise Retryable(f"the engine's record of {what} is on its way", retry_after=LOOK_AGAIN, burns_retry=False)
 
 
 class Effects:

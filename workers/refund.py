@@ -5,15 +5,13 @@ What is refunded, and who approved it, is taken from our own books and from the 
 variables: those could be changed by whoever reaches the engine.
 """
 
-from datetime import timedelta
-
 from workers.casefile.approvals import Approvals, Policy, Verdict
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.journal import Intent, Journal
 from workers.casefile.refund_entries import computed, judged, row_of, words
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refunds import Refunds, Wanted
-from workers.common import Effects
+from workers.common import LOOK_AGAIN, Effects, recorded
 from workers.contracts.refund import (
     MESSAGES,
     OUTCOMES,
@@ -38,7 +36,6 @@ from workers.runtime.context import current_job
 from workers.runtime.errors import BusinessOutcome, NeedsHuman, OutcomeUnknown, Retryable, Unavailable
 from workers.runtime.jobs import Job, Process
 
-LOOK_AGAIN = timedelta(seconds=0.5)
 """How long we wait before we look again for a record that the engine has not sent yet."""
 GROUPS_OF_SECOND = ("lead", "finance")
 """Whose task a second approval is."""
@@ -142,11 +139,10 @@ class RefundJobs:
         """
         refund = await self._of(refund_id)
         policy = await self._policy(policy_round)
-        verdict = await self._approvals.verdict(refund, policy, _instance(), approval_round)
-        if verdict is None:
-            raise Retryable(
-                "the engine's record of the approval is on its way", retry_after=LOOK_AGAIN, burns_retry=False
-            )
+        instance = _instance()
+        verdict = await recorded(
+            lambda: self._approvals.verdict(refund, policy, instance, approval_round), "the approval"
+        )
         await self._refunds.judged(refund.id, verdict.amount, [row_of(each) for each in verdict.answers])
         for entry in (judged(refund, each) for each in verdict.answers):
             await self._cases.write(entry)
@@ -260,12 +256,8 @@ class RefundJobs:
             raise BusinessOutcome(Errors.APPROVAL_MISSING, "the records do not show every approval")
 
     async def _policy(self, which: int) -> Policy:
-        policy = await self._approvals.policy(_instance(), which)
-        if policy is None:
-            raise Retryable(
-                "the engine's record of the policy is on its way", retry_after=LOOK_AGAIN, burns_retry=False
-            )
-        return policy
+        instance = _instance()
+        return await recorded(lambda: self._approvals.policy(instance, which), "the policy")
 
     async def _so_far(self, refund: Refund) -> Verdict | None:
         policy = await self._approvals.policy(_instance(), 0)
