@@ -50,6 +50,7 @@ class SmallEngine:
             if isinstance(told, Completed):
                 return
             assert isinstance(told, Failed), told
+            assert told.retries, told.message
             self.failures[told.message] += 1
             self.burnt += raw.retries - told.retries
             raw.retries = told.retries
@@ -57,7 +58,7 @@ class SmallEngine:
     async def supply(self, order_id: str) -> None:
         """The happy path of one order."""
         bought: dict[str, Any] = {"supplier": "cj", "agreed_cost": COST, "currency": "EUR"}
-        known = {"supplier_order_id": f"cj-{order_id}", "cost": COST, "currency": "EUR"}
+        known = {"supplier_order_id": f"cj-{order_id}", "supplier": "cj", "cost": COST, "currency": "EUR"}
         for job_type, variables in zip(PURCHASE, ({}, bought, known, known), strict=True):
             await self.do(job_type, shopify_order_id=order_id, **variables)
 

@@ -71,7 +71,7 @@ DEEDS = {
         job="fulfillment.publish_supplier_order_placed",
         operation="events.publish",
         find="events.find",
-        arguments=BOUGHT,
+        arguments={**BOUGHT, "supplier": "cj"},
         blindly=lambda to, order: to.events.publish(
             Event(f"supplier_order_placed:{order}", "supplier_order_placed", {"shopify_order_id": order, **BOUGHT})
         ),
