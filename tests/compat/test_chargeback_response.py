@@ -1,0 +1,7 @@
+"""The answers to disputes, on the engine of Camunda 8.8: the very rows of tests/decisions."""
+
+import pytest
+
+from tests.decisions.test_chargeback_response import *  # noqa: F403  # whatever is tested there is tested here
+
+pytestmark = pytest.mark.compat

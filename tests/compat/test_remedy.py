@@ -1,0 +1,7 @@
+"""How parcels that do not arrive are made good, on the engine of Camunda 8.8: the very rows of tests/decisions."""
+
+import pytest
+
+from tests.decisions.test_remedy import *  # noqa: F403  # whatever is tested there is tested here
+
+pytestmark = pytest.mark.compat
