@@ -131,13 +131,20 @@ class Floor:
         """Let the outside world's time and the engine's pass; timers that become due fire."""
         step = timedelta(**how_far)
         await self.world.pass_time(step)
+        await self._move_engine(step)
+        self.travelled += step
+
+    async def catch_up(self) -> None:
+        """Put the engine where it was in time: a broker that was killed has forgotten."""
+        await self._move_engine(self.travelled)
+
+    async def _move_engine(self, step: timedelta) -> None:
         milliseconds = int(step.total_seconds() * 1000)
         async with httpx.AsyncClient() as client:
             answer = await client.post(
                 f"{self.management_url}/actuator/clock/add", json={"offsetMilli": milliseconds}
             )
         answer.raise_for_status()
-        self.travelled += step
 
     async def until(self, case_id: str, element: str, intent: str = "ELEMENT_ACTIVATED", times: int = 1) -> None:
         """Wait until the engine said so often that the element was entered (or left) in this case."""
