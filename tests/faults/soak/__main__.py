@@ -44,7 +44,7 @@ def main(
     orders: Annotated[int, typer.Option(min=1, help="How many orders come in.")] = 10_000,
     rate: Annotated[float, typer.Option(min=0.1, help="Webhooks a second.")] = 8,
     seed: Annotated[int, typer.Option(help="Decides who is killed when, and what happens to which order.")] = 1,
-    quick: Annotated[bool, typer.Option("--quick", help="20 orders and one kill of each kind, in 50 s.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="14 orders and one kill of each kind, in 50 s.")] = False,
     instance: Annotated[str, typer.Option(help="Name of the stack; its data are deleted first.")] = "soak",
 ) -> None:
     """Kill worker, api, broker and PostgreSQL at random (SIGKILL) while orders come in, then check the invariants.
@@ -61,7 +61,7 @@ def main(
     size = Size(orders, rate, Weather(seed), stalled_seconds=150, quick=False)
     if quick:
         size = Size(
-            20, 10, Weather(seed, pause=(0.2, 0.8), down=(0, 0.5), rounds=1), stalled_seconds=15, quick=True
+            14, 10, Weather(seed, pause=(0.2, 0.8), down=(0, 0.5), rounds=1), stalled_seconds=15, quick=True
         )
     hurry = {"ORDEROPS_SETTLING_SECONDS": "2"} if quick else {}
     config = StackConfig(instance=instance, controlled_clock=True, environment=hurry)
