@@ -34,7 +34,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 IN_QUICK = ("orders", "clients", "acks")
-QUICK_SECONDS = 42
+QUICK_SECONDS = 40
 """The short form, from the start of the command to the stop of its stack."""
 _ENGINE_COLD = (
     "The engine is still cold in the short form: half as fast as warm. Its figures only show that all works."

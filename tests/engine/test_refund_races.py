@@ -2,19 +2,25 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from api.people import Role
 from tests.engine.refund_desk import Desk, paid
 from tests.engine.shop_floor import Floor
+from workers.adapters.mock_payments import MockPayments
 from workers.casefile.models import TimelineEntry
 from workers.casefile.refund_models import Standing
-from workers.contracts.refund import RefundStanding
 from workers.ports.values import Money
-from workers.runtime.context import JobContext, enter_job
-from workers.runtime.errors import EffectInProgress
+from workers.runtime.context import current_job
+from workers.runtime.gateway import GrpcJobGateway
+from workers.runtime.host import Host
+from workers.runtime.jobs import Job
 
 pytestmark = pytest.mark.engine
 
@@ -83,16 +89,41 @@ async def test_executed_but_not_answered_it_is_one_refund(floor: Floor, kind: st
     assert await desk.paid_back() == [2_000]
 
 
-async def test_two_workers_with_the_same_job_make_one_refund(floor: Floor) -> None:
-    """The job's time-out is over while the provider still works on it, so another worker gets the job, too."""
+async def test_two_workers_with_the_same_job_make_one_refund(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job's time-out is over while the provider still works on it, so the engine hands it out again."""
+    called: asyncio.Queue[int] = asyncio.Queue()
+    refund = MockPayments.refund
+
+    async def noting(payments: MockPayments, *asked: Any) -> Any:
+        context = current_job()
+        called.put_nowait(context.job_key if context else 0)
+        return await refund(payments, *asked)
+
+    monkeypatch.setattr(MockPayments, "refund", noting)
     desk = await paid(floor)
-    await floor.misbehave("payments.refund", "latency", desk.order_id, value=1_500)
-    refund_id = await desk.ask("20.00", "damaged")
-    refund = await desk.stands(refund_id, Standing.APPROVED)
+    await floor.misbehave("payments.refund", "latency", desk.order_id, value=4_000)
+    gateway = GrpcJobGateway(floor.app.engine.channel)
     [job] = [job for process in floor.app.processes for job in process.jobs if job.type == "refund.execute_refund"]
-    enter_job(JobContext("refund", refund.process_instance_key or 0, 1, job.type, "Task_ExecuteRefund", ""))
-    seconds = asyncio.gather(*(job.handler(refund_id, 1) for _ in range(3)), return_exceptions=True)
-    assert {type(result) for result in await seconds} <= {EffectInProgress, RefundStanding}
-    await desk.ends(refund_id)
+    with capture_logs() as logs:
+        async with host_of(job, gateway):
+            refund_id = await desk.ask("20.00", "damaged")
+            await gateway.extend(await called.get(), 1, limit=5.0)  # now its time-out is shorter than the call
+            await desk.ends(refund_id)
+    losers = [log for log in logs if log["event"] == "job.failed" and "in progress" in log["message"]]
+    assert losers, "no second worker had the job"
     assert await desk.paid_back() == [2_000]
     assert await desk.asked_for() == 1, "the provider was not even asked twice"
+
+
+@asynccontextmanager
+async def host_of(job: Job, gateway: GrpcJobGateway) -> AsyncIterator[None]:
+    """One more worker, for this job only."""
+    stop = asyncio.Event()
+    working = asyncio.create_task(Host([job], gateway).run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await working
