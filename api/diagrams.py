@@ -7,6 +7,7 @@ from lxml import etree
 
 from workers.runtime.model import read_diagram
 from workers.runtime.resources import models_dir
+from workers.runtime.steps import steps_of
 
 
 @cache
@@ -24,6 +25,13 @@ def names(process: str) -> Mapping[str, str]:
         return {}
     elements = etree.fromstring(text, etree.XMLParser(resolve_entities=False, no_network=True))
     return {id_: name for each in elements.iter() if (id_ := each.get("id")) and (name := each.get("name"))}
+
+
+@cache
+def unsaid(process: str) -> Mapping[str, str]:
+    """Sequence flows that the engine says nothing of when they are taken, each with the event that says it."""
+    text = model(process)
+    return steps_of(text).unsaid if text else {}
 
 
 @cache

@@ -39,6 +39,7 @@ from api.routes import (
     refunds,
     site,
     tasks,
+    ui_case,
     ui_cases,
     ui_events,
     ui_processes,
@@ -54,7 +55,7 @@ from api.schemas.shopify import ShopifyOrder
 from api.schemas.tasks import Claim, Completion
 from workers.runtime.bootstrap import Assembled
 
-PAGES = (ui_start.router, ui_cases.router, ui_tasks.router, ui_processes.router, ui_events.router)
+PAGES = (ui_start.router, ui_cases.router, ui_case.router, ui_tasks.router, ui_processes.router, ui_events.router)
 """What those who work here see."""
 
 DESCRIPTION = """The operations of a shop after checkout: webhooks come in, processes run, people decide.

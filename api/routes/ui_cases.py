@@ -1,39 +1,21 @@
-"""Cases for people: the list of them, and everything that is known of one."""
+"""The list of cases for people."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query
-from sqlalchemy import select
+from fastapi import APIRouter, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.responses import HTMLResponse
 
-from api.deps import Acting, EngineOf, FormOf, Registry, RegistryOf, SettingsOf, StoreOf
-from api.diagrams import name_of
+from api.deps import Registry, RegistryOf, StoreOf
 from api.errors import Problem
-from api.routes import incidents
-from api.routes.refunds import refunds_of
-from api.schemas.common import MAX_KEY, KeyInPath
-from api.schemas.refunds import RefundInfo
-from api.story import story
-from api.ui import ROWS, PageOf, address, back_to
-from api.words import words
+from api.ui import ROWS, PageOf, address
 from workers.casefile import lists
 from workers.casefile.lists import CasesWanted, Place, Sort
-from workers.casefile.models import Case, CustomerRequest, Effect, Incident, Task, TimelineEntry
 from workers.casefile.projection.cases import MATCHED
-from workers.casefile.record_models import Decision, Instance
-from workers.casefile.versions import version_of
-from workers.casefile.way import Way, instances_of, way_of
 
 router = APIRouter(include_in_schema=False)
-
-ENTRIES = 200
-"""Entries of a timeline on one page."""
-PIECES = 200
-"""Effects, tasks or incidents that a case page shows at most; the newest."""
 
 Word = Annotated[str, Query(max_length=100)]
 
@@ -128,189 +110,3 @@ def _next(asked: Asked, last: Any) -> str:
 
 def _outcomes(registry: Registry) -> list[str]:
     return sorted({MATCHED, *(outcome for process in registry.all for outcome in process.outcomes.values())})
-
-
-@router.get("/ui/cases/{case_id}")
-async def show_case(
-    case_id: Annotated[str, Path(max_length=200)],
-    page: PageOf,
-    store: StoreOf,
-    settings: SettingsOf,
-    before: Annotated[int, Query(ge=1, le=MAX_KEY)] = MAX_KEY,
-    instance: Annotated[int | None, Query(ge=1, le=MAX_KEY)] = None,
-) -> HTMLResponse:
-    """The whole story of one case, and the way that one of its instances took."""
-    file = await store.run(lambda session: _read(session, case_id, before, instance))
-    case = file.case
-    return page.show(
-        "case.html",
-        **file.pieces,
-        case=case,
-        order=case.shop_order,
-        now=datetime.now(UTC),
-        headline=_headline(file),
-        timeline=story(file.timeline),
-        older=_older(file, instance),
-        diagram_state=_drawn(file),
-        operate_url=settings.operate_address(file.key),
-        in_tasklist=settings.tasklist_address,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """What is read for a case page."""
-
-    case: Case
-    instances: Sequence[Instance]
-    """Those that are open first, the newest first; what they called after the others."""
-    key: int | None
-    """Of the instance whose way is shown."""
-    way: Way
-    place: Way
-    """Where the instance is that stands for the case."""
-    timeline: list[TimelineEntry]
-    """Oldest first."""
-    older: bool
-    """Whether there are entries before."""
-    tasks: list[Task]
-    incidents: list[Incident]
-    effects: list[Effect]
-    refunds: list[RefundInfo]
-    questions: list[CustomerRequest]
-    decisions: list[Decision]
-    version: int | None
-    """Of the diagram that the instance shown goes by."""
-
-    @property
-    def process(self) -> str:
-        """Whose diagram is shown."""
-        return self.process_of.get(self.key, self.case.process)
-
-    @property
-    def process_of(self) -> dict[int | None, str]:
-        """By instance key."""
-        return {each.key: each.process for each in self.instances}
-
-    @property
-    def pieces(self) -> dict[str, Any]:
-        """For the template."""
-        return {
-            "runs": _runs(self.instances, self.incidents),
-            "shown": self.key,
-            "process_of": self.process_of,
-            "tasks": self.tasks,
-            "finished": [task for task in self.tasks if task.state != "open"],
-            "incidents": self.incidents,
-            "resolved": [incident for incident in self.incidents if incident.resolved_at],
-            "effects": self.effects,
-            "refunds": self.refunds,
-            "unsettled": any(effect.state in lists.UNSETTLED for effect in self.effects),
-            "questions": self.questions,
-            "decisions": self.decisions,
-            "diagram_url": address(f"/ui/processes/{self.process}/diagram", version=self.version),
-        }
-
-
-async def _read(session: AsyncSession, case_id: str, before: int, wanted: int | None) -> File:
-    case = await session.get(Case, case_id)
-    if case is None:
-        raise Problem("not-found", "There is no case of this id.")
-    instances = await instances_of(session, case.id, PIECES)
-    if wanted is not None and wanted not in {each.key for each in instances}:
-        raise Problem("not-found", "This case has no such instance.")
-    key = wanted or case.process_instance_key
-    place = await way_of(session, case.process_instance_key)
-    entries = select(TimelineEntry).where(TimelineEntry.case_id == case.id, TimelineEntry.id < before)
-    newest = (await session.scalars(entries.order_by(TimelineEntry.id.desc()).limit(ENTRIES + 1))).all()
-    keys = select(Instance.key).where(Instance.case_id == case.id)
-    tasks = select(Task).where(Task.process_instance_key.in_(keys)).order_by(Task.key.desc()).limit(PIECES)
-    incidents = select(Incident).where(Incident.process_instance_key.in_(keys)).order_by(Incident.key.desc())
-    effects = select(Effect).where(Effect.case_id == case.id).order_by(Effect.intended_at.desc(), Effect.key)
-    decisions = select(Decision).where(Decision.process_instance_key.in_(keys)).order_by(Decision.decided_at)
-    questions = select(CustomerRequest).where(CustomerRequest.case_id == case.id)
-    return File(
-        case=case,
-        instances=instances,
-        key=key,
-        way=place if key == case.process_instance_key else await way_of(session, key),
-        place=place,
-        timeline=sorted(newest[:ENTRIES], key=lambda entry: (entry.happened_at, entry.id)),
-        older=len(newest) > ENTRIES,
-        tasks=list(reversed((await session.scalars(tasks)).all())),
-        incidents=list(reversed((await session.scalars(incidents.limit(PIECES))).all())),
-        refunds=await refunds_of(session, case.id),
-        effects=list(reversed((await session.scalars(effects.limit(PIECES))).all())),
-        questions=list(await session.scalars(questions.order_by(CustomerRequest.created_at).limit(PIECES))),
-        decisions=list(await session.scalars(decisions.limit(PIECES))),
-        version=await version_of(session, key),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """An instance as a page shows it, and those that it called."""
-
-    instance: Instance
-    state: str
-    called: list["Run"]
-
-    @property
-    def outcome(self) -> str | None:
-        """How it ended."""
-        return self.instance.outcome
-
-
-def _runs(instances: Sequence[Instance], incidents: Sequence[Incident]) -> list[Run]:
-    """In the order given; one whose caller is not among them stands by itself."""
-    stuck = {incident.process_instance_key for incident in incidents if incident.resolved_at is None}
-    runs = {each.key: Run(each, "incident" if each.key in stuck else each.state, []) for each in instances}
-    for run in runs.values():
-        if run.instance.parent_key in runs:
-            runs[run.instance.parent_key].called.append(run)
-    return [run for run in runs.values() if run.instance.parent_key not in runs]
-
-
-def _older(file: File, instance: int | None) -> str | None:
-    if not file.older:
-        return None
-    first = min(entry.id for entry in file.timeline)
-    return address(f"/ui/cases/{file.case.id}", before=first, instance=instance)
-
-
-def _headline(file: File) -> str:
-    """One sentence that says where the case is."""
-    case, now = file.case, datetime.now(UTC)
-    if case.state == "done":
-        return f"Ended: {words(case.outcome)}." if case.outcome else "Ended."
-    if case.state == "terminated":
-        return "It was cancelled in the engine."
-    for incident in file.incidents:
-        if incident.resolved_at is None:
-            return f"Stands still until somebody mends the cause: {incident.message}"
-    for task in file.tasks:
-        if task.state == "open":
-            whom = task.assignee or f"somebody of {', '.join(task.candidate_groups) or 'us'}"
-            return f"Waits for {whom}: {name_of(task.process, task.element_id)}."
-    for question in file.questions:
-        if not question.answered_at and not question.closed_at and question.expires_at > now:
-            return "Waits for the customer's answer."
-    places = ", ".join(name_of(case.process, element) for element in file.place.present)
-    return f"Under way: {places}." if places else "Under way."
-
-
-def _drawn(file: File) -> Mapping[str, Any]:
-    """What the diagram shows."""
-    unresolved = [incident for incident in file.incidents if incident.resolved_at is None]
-    stuck = {each.element_id: 1 for each in unresolved if each.process_instance_key == file.key}
-    return {"taken": file.way.taken, "present": file.way.present, "stuck": stuck, "tallied": False}
-
-
-@router.post("/ui/incidents/{key}/retry")
-async def retry_incident(
-    key: Annotated[int, KeyInPath], actor: Acting, store: StoreOf, engine: EngineOf, sent: FormOf
-) -> RedirectResponse:
-    """Let the case go on; back to where the button was."""
-    answer = back_to(sent.get("back", "/ui/cases?state=incident"))
-    await incidents.retry_incident(key, actor, store, engine)
-    return answer

@@ -211,6 +211,17 @@ class TestCase:
         assert "&#34;Flow_OrderPaid&#34;" in html
         assert "Under way: Get order." in html
 
+    async def test_of_an_event_based_gateway_the_flow_to_the_event_that_came_is_part_of_the_way(
+        self, lead: Browser, database: Database
+    ) -> None:
+        """The engine writes no record of that flow."""
+        case = a_case()
+        case.process = "tracking"
+        await add(database, case, an_element(case, "Event_SupplierShipped", "ELEMENT_ACTIVATED"))
+        html = await text(lead, f"/ui/cases/{case.id}")
+        assert "&#34;Flow_AwaitMessage&#34;" in html
+        assert "&#34;Flow_AwaitHours&#34;" not in html
+
     async def test_links_lead_to_operate_and_tasklist_where_there_are_any(
         self, lead: Browser, database: Database, case: Case
     ) -> None:
