@@ -36,7 +36,6 @@ from workers.runtime.context import current_job
 from workers.runtime.errors import BusinessOutcome, NeedsHuman, OutcomeUnknown, Retryable, Unavailable
 from workers.runtime.jobs import Job, Process
 
-"""How long we wait before we look again for a record that the engine has not sent yet."""
 GROUPS_OF_SECOND = ("lead", "finance")
 """Whose task a second approval is."""
 STANDS = {
