@@ -29,6 +29,7 @@ from workers.runtime.engine import open_channel
 from workers.runtime.gateway import GrpcJobGateway, Subscription
 from workers.runtime.host import Host
 from workers.runtime.jobs import Handler, Job
+from workers.runtime.memory import settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ async def serve(address: str, client: str, database_url: str) -> None:
     channel = open_channel(address)
     gateway = TimedGateway(channel) if client == "ours_timed" else GrpcJobGateway(channel)
     jobs = [Job(job_type, handler) for job_type in job_types(client)]
+    settle()  # as `orderops worker` does
     try:
         await Host(jobs, gateway).run(input_ends())
     finally:

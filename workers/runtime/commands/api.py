@@ -9,6 +9,7 @@ from rich.console import Console
 from workers.runtime import logs
 from workers.runtime.bootstrap import assemble
 from workers.runtime.listening import listen
+from workers.runtime.memory import settle
 from workers.runtime.settings import Settings, load_settings
 from workers.runtime.tracing import tracing_for
 
@@ -49,5 +50,10 @@ async def _serving(settings: Settings, who: str, host: str, port: int) -> None:
     address = f"http://{host}:{port}"
     with listen(host, port, who) as listening:
         async with assemble(settings) as assembled:
-            server = Server(create(assembled), lambda: Console().print(f"orderops {who} listens on {address}"))
+
+            def started() -> None:
+                settle()
+                Console().print(f"orderops {who} listens on {address}")
+
+            server = Server(create(assembled), started)
             await server.serve(sockets=[listening])

@@ -21,6 +21,7 @@ from workers.runtime.errors import UserError
 from workers.runtime.gateway import GrpcJobGateway
 from workers.runtime.host import Host
 from workers.runtime.jobs import Process
+from workers.runtime.memory import settle
 from workers.runtime.monitor import create_app, engine_answers_anew, run_until_deaf, serving
 from workers.runtime.settings import Settings, load_settings
 from workers.runtime.tasklist import wait_for_forms
@@ -123,6 +124,7 @@ async def _work(settings: Settings, names: frozenset[str]) -> None:
         jobs = [job for process in _chosen(app.processes, names) for job in process.jobs]
         host = Host(jobs, GrpcJobGateway(app.engine.channel))
         async with _telling(app, host):
+            settle()
             heard = await run_until_deaf(
                 host, lambda: engine_answers_anew(settings.zeebe_grpc, settings.zeebe_rest)
             )
