@@ -152,8 +152,10 @@ def _all_closed(progress: books.Progress | None, orders: int) -> bool:
 async def _act(who: People | Outside) -> None:
     """Customers, staff, suppliers, carriers, banks; what they read from is away now and then."""
     while True:
-        with suppress(*AWAY):
+        try:
             await who.look_once()
+        except* AWAY:  # also from those of them who act side by side
+            pass
         await asyncio.sleep(0.5)
 
 
