@@ -231,6 +231,14 @@ class TestCase:
         assert f"http://operate.example/processes/{case.process_instance_key}" in html
         assert f"http://tasklist.example/{task.key}" in html
 
+    async def test_a_case_whose_order_nobody_knows_is_not_called_an_order(
+        self, lead: Browser, database: Database
+    ) -> None:
+        order, dispute = a_case(), a_case(id=f"dp-{number()}", process="chargeback", order_number=None)
+        await add(database, order, dispute)
+        assert f"<h1>Order {order.order_number} " in await text(lead, f"/ui/cases/{order.id}")
+        assert f"<h1>Case {dispute.id} " in await text(lead, f"/ui/cases/{dispute.id}")
+
     async def test_an_unknown_case(self, lead: Browser) -> None:
         await text(lead, "/ui/cases/0000", 404)
 

@@ -73,8 +73,7 @@ class Outside:
 
     async def look_once(self) -> None:
         """Do what there is to do; what the api cannot take at the moment is told again at the next look."""
-        with suppress(httpx.HTTPError):
-            await self._send_parcels()
+        await self._send_parcels()
         with suppress(httpx.HTTPError):
             await self._complain()
         with suppress(httpx.HTTPError):
