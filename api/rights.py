@@ -96,6 +96,7 @@ ROUTES: Mapping[str, Right] = {
     "POST /incidents/{key}/retry": Right.RETRY,
     "GET /cases": Right.READ,
     "GET /cases/{case_id}": Right.READ,
+    "GET /cases/{case_id}/refundable": Right.READ,
     "POST /refunds": Right.REFUND,
     "GET /refunds/{refund_id}": Right.READ,
     "GET /metrics": Right.MEASURE,

@@ -8,7 +8,7 @@ variables: those could be changed by whoever reaches the engine.
 from workers.casefile.approvals import Approvals, Policy, Verdict
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.journal import Intent, Journal
-from workers.casefile.refund_entries import computed, judged, row_of, words
+from workers.casefile.refund_entries import computed, judged, of_what, row_of, tax_of, words
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refunds import Refunds, Wanted
 from workers.common import LOOK_AGAIN, Effects, recorded
@@ -108,7 +108,7 @@ class RefundJobs:
             [f"{one.answer.person}: {one.answer.reason or 'approved'}" for one in verdict.given] if verdict else []
         )
         amount = verdict.amount if verdict else refund.amount_minor
-        asked = f"{describe(Money(amount, refund.currency))} for order {refund.case_id}"
+        asked = f"{describe(Money(amount, refund.currency))} for order {refund.case_id}{of_what(refund)}"
         because = f"{words(refund.reason)}, asked for by {refund.requested_by}"
         earlier = "; ".join(before) or "nobody yet"
         request = ApprovalRequest(asked, because, earlier, refund.evidence)
@@ -205,7 +205,7 @@ class RefundJobs:
             account="REFUNDS",
             amount=Money(refund.amount_minor, refund.currency),
             order_id=refund.case_id,
-            memo=refund.provider_refund_id or "paid back by hand",
+            memo=(refund.provider_refund_id or "paid back by hand") + tax_of(refund),
         )
         await self._effects.book(posting, f"Refund booked: {describe(posting.amount)}")
 

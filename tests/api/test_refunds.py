@@ -16,6 +16,7 @@ from tests.api.people import Browser, browser
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld
 from workers.casefile import erasure
+from workers.casefile.cases import Cases
 from workers.casefile.db import Database
 from workers.casefile.models import Case, TimelineEntry
 from workers.casefile.refund_models import Refund, RefundApproval
@@ -39,7 +40,7 @@ async def post(
     client: httpx.AsyncClient, order_id: str, key: str = "", headers: Any = BEARER, **body: Any
 ) -> httpx.Response:
     asked = {"shopify_order_id": order_id, "currency": "EUR", "reason": "damaged", **body}
-    if not {"amount", "amount_minor"} & body.keys():
+    if not {"amount", "amount_minor", "parts"} & body.keys():
         asked["amount"] = "12.50"
     asked = {name: value for name, value in asked.items() if value is not None}
     return await client.post("/refunds", json=asked, headers={**headers, "Idempotency-Key": key or str(uuid4())})
@@ -123,6 +124,11 @@ async def test_minor_units_are_as_good(client: httpx.AsyncClient, database: Data
         {"amount_minor": True},
         {"amount": "1.00", "amount_minor": 100},
         {"amount": None, "amount_minor": None},
+        {"parts": []},
+        {"parts": [{"id": "1", "quantity": 0}]},
+        {"parts": [{"id": "1", "quantity": "1"}]},
+        {"parts": [{"id": "1"}, {"id": "1"}]},
+        {"parts": [{"id": "1", "amount": 1}]},
         {"amount": "54.91"},
         {"amount": "999999999999.00"},
         {"currency": "USD"},
@@ -185,6 +191,92 @@ async def test_refunds_at_the_same_time_never_exceed_what_was_captured(
     assert assert_problem(left, 409, "conflict")["detail"] == "24.90 EUR of this order can still be refunded."
     assert (await post(client, order_id, amount="24.90")).status_code == 202
     assert sum(refund.amount_minor for refund in await refunds_of(database, order_id)) == 5_490
+
+
+@pytest.fixture
+async def lamps(world: MockWorld, database: Database) -> str:
+    """A case of 59.54 EUR: 3 lamps at 15.00 with tax, a bulb, and the shipping."""
+    number = new_order_id()
+    lines = [
+        {"id": 11, "title": "Lamp", "quantity": 3, "price": "15.00", "tax_lines": [{"price": "4.64"}]},
+        {"id": 12, "title": "Bulb", "quantity": 1, "price": "5.00"},
+    ]
+    body = {**order(number), "created_at": "2026-03-01T10:00:00Z", "total_price": "59.54", "line_items": lines}
+    body["shipping_lines"] = [{"price": "4.90"}]
+    await MockShop(world).seed_order(body)
+    await Cases(database).describe("fulfillment", await MockShop(world).get_order(str(number)))
+    return str(number)
+
+
+async def refundable(client: httpx.AsyncClient, order_id: str) -> dict[str, Any]:
+    answer = await client.get(f"/cases/{order_id}/refundable", headers=BEARER)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def test_parts_are_given_back_at_what_was_paid_for_them(client: httpx.AsyncClient, lamps: str) -> None:
+    parts = [{"id": "11", "quantity": 2}, {"id": "shipping"}]
+    answer = await post(client, lamps, refund_id=f"{lamps}-lamps", parts=parts)
+    assert (answer.status_code, answer.json()["amount_minor"]) == (202, 3_799)
+    shown = (await client.get(f"/refunds/{lamps}-lamps", headers=BEARER)).json()
+    assert shown["parts"] == [
+        {"id": "11", "title": "Lamp", "quantity": 2, "amount": 3_309, "tax": 309},
+        {"id": "shipping", "title": "Shipping", "quantity": 1, "amount": 490, "tax": 0},
+    ]
+    again = await post(client, lamps, refund_id=f"{lamps}-lamps", parts=parts)
+    assert (again.status_code, again.json()["duplicate"]) == (202, True)
+    fewer = await post(client, lamps, refund_id=f"{lamps}-lamps", parts=parts[:1])
+    assert_problem(fewer, 409, "conflict")
+
+
+async def test_what_is_left_is_shown_by_part(client: httpx.AsyncClient, lamps: str) -> None:
+    await post(client, lamps, parts=[{"id": "11", "quantity": 1}])
+    left = await refundable(client, lamps)
+    assert (left["captured_minor"], left["reserved_minor"], left["left_minor"]) == (5_954, 1_654, 4_300)
+    assert {part["id"]: (part["quantity_left"], part["left_minor"]) for part in left["parts"]} == {
+        "11": (2, 3_310),
+        "12": (1, 500),
+        "shipping": (1, 490),
+    }
+
+
+async def test_of_no_part_more_is_given_back_than_was_paid(client: httpx.AsyncClient, lamps: str) -> None:
+    """Six ask for two of the three lamps at once."""
+    two = [{"id": "11", "quantity": 2}]
+    answers = await asyncio.gather(*(post(client, lamps, parts=two) for _ in range(6)))
+    assert sorted(answer.status_code for answer in answers) == [202] + [409] * 5
+    late = await post(client, lamps, parts=two)
+    assert assert_problem(late, 409, "conflict")["detail"] == "1 of 3 “Lamp” can still be refunded."
+    unknown = await post(client, lamps, parts=[{"id": "99"}])
+    assert_problem(unknown, 409, "conflict")
+
+
+async def test_goodwill_is_of_no_part_and_leaves_less_of_all(client: httpx.AsyncClient, lamps: str) -> None:
+    """The parts are left, but together no more than is left of the payment."""
+    assert (await post(client, lamps, amount="57.00")).status_code == 202
+    left = await refundable(client, lamps)
+    assert {part["id"]: part["left_minor"] for part in left["parts"]} == {"11": 254, "12": 254, "shipping": 254}
+    assert_problem(await post(client, lamps, parts=[{"id": "12"}]), 409, "conflict")
+
+
+async def test_less_than_a_part_cost_is_given_back_but_never_more(client: httpx.AsyncClient, lamps: str) -> None:
+    half = await post(client, lamps, parts=[{"id": "12"}], amount="2.50")
+    assert half.json()["amount_minor"] == 250
+    more = await post(client, lamps, parts=[{"id": "shipping"}], amount="4.91")
+    assert_problem(more, 422, "invalid")
+
+
+async def test_parts_of_an_order_that_is_not_read_yet_are_not_known(
+    client: httpx.AsyncClient, order_id: str
+) -> None:
+    answer = await post(client, order_id, parts=[{"id": "1"}])
+    assert "not known (yet)" in assert_problem(answer, 409, "conflict")["detail"]
+    assert (await refundable(client, order_id))["parts"] == []
+
+
+async def test_what_nobody_paid_cannot_be_refunded(client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"/cases/{new_order_id()}/refundable", headers=BEARER)
+    assert_problem(answer, 404, "not-found")
 
 
 async def test_a_refund_that_nobody_asked_for_is_not_found(client: httpx.AsyncClient) -> None:

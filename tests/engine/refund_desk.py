@@ -39,17 +39,20 @@ class Desk:
     def payments(self) -> MockPayments:
         return MockPayments(self.floor.world)
 
-    async def ask(self, amount: str, reason: str = "changed_mind", who: Person | None = None, **body: Any) -> str:
+    async def ask(
+        self, amount: str | None, reason: str = "changed_mind", who: Person | None = None, **body: Any
+    ) -> str:
         """Ask for a refund, as a program unless somebody does; its id."""
         answer = await self.post(amount, reason, who, **body)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["id"])
 
     async def post(
-        self, amount: str, reason: str = "changed_mind", who: Person | None = None, **body: Any
+        self, amount: str | None, reason: str = "changed_mind", who: Person | None = None, **body: Any
     ) -> httpx.Response:
         """The request itself, under a key of its own."""
-        asked = {"shopify_order_id": self.order_id, "amount": amount, "currency": "EUR", "reason": reason}
+        asked = {"shopify_order_id": self.order_id, "currency": "EUR", "reason": reason}
+        asked |= {"amount": amount} if amount else {}
         refund_id = f"{self.order_id}-{next(_numbers)}"
         headers = {**(who or {"Authorization": f"Bearer {TOKEN}"}), "Idempotency-Key": str(uuid4())}
         return await self._patiently("/refunds", {"refund_id": refund_id, **asked, **body}, headers)
@@ -150,8 +153,15 @@ class Desk:
 
     async def booked(self) -> list[int]:
         """The ledger's own books."""
+        return [row.amount_minor for row in await self._postings()]
+
+    async def memos(self) -> list[str]:
+        """What the ledger's books say of it."""
+        return [row.memo for row in await self._postings()]
+
+    async def _postings(self) -> Sequence[PostingRow]:
         postings = select(PostingRow).where(PostingRow.order_id == self.order_id, PostingRow.account == "REFUNDS")
-        return [row.amount_minor for row in await self.floor.world.rows(postings)]
+        return await self.floor.world.rows(postings)
 
     async def announced(self, name: str) -> int:
         """How often an event was announced about this order."""
@@ -170,8 +180,8 @@ class Desk:
         assert answer.status_code == 202, answer.text
 
 
-async def paid(floor: Floor, total: str = "119.00") -> Desk:
+async def paid(floor: Floor, total: str = "119.00", **changes: Any) -> Desk:
     """An order that the customer has paid, and that no process has heard of."""
-    order = an_order(total_price=total)
+    order = an_order(total_price=total, **changes)
     await MockShop(floor.world).seed_order(order)
     return Desk(floor, str(order["id"]), int(total.replace(".", "")))

@@ -14,6 +14,7 @@ from pyzeebe.proto.gateway_pb2 import (
 from api.people import Role
 from tests.engine.refund_desk import YES, Desk, paid
 from tests.engine.shop_floor import Floor
+from workers.adapters.mock_shop import MockShop
 from workers.casefile import inbox
 from workers.casefile.refund_models import Standing
 from workers.contracts.refund import REQUESTED, RefundRequested
@@ -57,6 +58,29 @@ class TestAutomatic:
         )
         await floor.app.engine.gateway.CreateProcessInstance(request)
         await assert_paid_back_once(desk, refund_id, 1_999)
+
+
+class TestParts:
+    async def test_one_of_two_lamps_is_given_back_with_its_tax(self, floor: Floor) -> None:
+        """Who approves sees what it is for, the books say the tax in it, and the other lamp is left."""
+        lamps = [
+            {"id": 7, "title": "Reading lamp", "quantity": 2, "price": "20.00", "tax_lines": [{"price": "7.60"}]}
+        ]
+        shipping = [{"price": "4.90"}]
+        desk = await paid(floor, "52.50", line_items=lamps, shipping_lines=shipping)
+        await floor.app.cases.describe("fulfillment", await MockShop(floor.world).get_order(desk.order_id))
+        refund_id = await desk.ask(None, parts=[{"id": "7", "quantity": 1}, {"id": "shipping"}])
+        await desk.complete(await desk.task(refund_id), await desk.somebody(Role.AGENT))
+        await assert_paid_back_once(desk, refund_id, 2_870)
+        [asked] = await desk.told("approval_asked")
+        assert asked.facts["asked"] == f"28.70 EUR for order {desk.order_id} (Reading lamp, Shipping)"
+        [computed] = await desk.told("refund_computed")
+        assert [part["left"] for part in computed.facts["left_of_parts"]] == [4_760, 490]
+        assert await desk.memos() == [
+            f"{(await desk.refund(refund_id)).provider_refund_id}, of which tax 3.80 EUR"
+        ]
+        two = await desk.post(None, parts=[{"id": "7", "quantity": 2}])
+        assert two.json()["detail"] == "1 of 2 “Reading lamp” can still be refunded."
 
 
 class TestApproval:

@@ -36,7 +36,7 @@ class TestComputeRefundable:
     async def test_what_is_asked_for_is_reserved(self, bench: RefundBench) -> None:
         result = await bench.compute(2_000)
         assert (result.refundable, result.amount, result.refund_state) == (True, 2_000, Standing.REQUESTED)
-        assert await bench.timeline("refund_computed") == ["Refund of 20.00 EUR reserved (damaged)"]
+        assert await bench.timeline("refund_computed") == ["Refund of 20.00 EUR reserved: damaged"]
 
     async def test_more_than_is_left_is_cut(self, bench: RefundBench) -> None:
         await bench.payments.refund(bench.charge.id, "at the provider's own page", Money(3_000, "EUR"), "none")

@@ -3,11 +3,12 @@
 Pure functions, tolerant of everything that is missing where the order still makes sense without it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from workers.adapters.shopify_parts import paid_parts, parts_in
 from workers.ports.currencies import to_money
 from workers.ports.shop import Order
 from workers.ports.values import Address, Money, OrderLine
@@ -40,6 +41,7 @@ def to_order(body: Json) -> Order:
     identity = order_id(order)
     try:
         currency = _currency(order)
+        total = to_money(_first(order, "current_total_price", "total_price"), currency)
         return Order(
             id=identity,
             number=_first(order, "name", "order_number", "number") or identity,
@@ -47,12 +49,13 @@ def to_order(body: Json) -> Order:
             created_at=_time(_first(order, "created_at", "processed_at", "updated_at")),
             financial_status=_first(order, "financial_status"),
             cancelled_at=_time(cancelled) if (cancelled := _first(order, "cancelled_at")) else None,
-            total=to_money(_first(order, "current_total_price", "total_price"), currency),
+            total=total,
             lines=_lines(order.get("line_items"), currency),
             shipping_address=to_address(_part(order, "shipping_address")),
             language=_language(_first(order, "customer_locale") or _first(_part(order, "customer"), "locale")),
             vip=_vip(_part(order, "customer")),
             orders_before=_orders_before(_part(order, "customer")),
+            parts=paid_parts(order, total.minor, currency),
         )
     except ValueError as error:
         raise NeedsHuman(f"The shop's order {identity} cannot be read: {error}.") from None
@@ -128,9 +131,7 @@ def to_shipping_address(address: Address) -> dict[str, str]:
 
 
 def _lines(items: object, currency: str) -> tuple[OrderLine, ...]:
-    if not isinstance(items, Sequence) or isinstance(items, str):
-        return ()
-    lines = (_line(item, currency) for item in items if isinstance(item, Mapping))
+    lines = (_line(item, currency) for item in parts_in(items))
     return tuple(line for line in lines if line.quantity > 0)
 
 

@@ -75,6 +75,12 @@ async def timeline_of(session: AsyncSession, case_id: str | None) -> list[Timeli
     return list(await session.scalars(entries.order_by(TimelineEntry.happened_at, TimelineEntry.id)))
 
 
+async def order_of(session: AsyncSession, case_id: str) -> Order | None:
+    """The order as it was described last, or None."""
+    told = await session.scalar(select(Case.shop_order).where(Case.id == case_id))
+    return None if told is None else _ORDER.validate_python(told)
+
+
 class Cases:
     """Opens cases and writes their timelines, each call in a transaction of its own."""
 

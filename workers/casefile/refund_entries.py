@@ -3,6 +3,7 @@
 from workers.casefile.approvals import Judged
 from workers.casefile.cases import Entry
 from workers.casefile.refund_models import Refund, Standing
+from workers.casefile.refundable import SHARES, in_words, parts_left, tax_in
 from workers.casefile.refunds import Left
 from workers.ports.currencies import describe
 from workers.ports.shop import Order
@@ -14,10 +15,21 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def of_what(refund: Refund) -> str:
+    """The parts of the order that it gives back, in brackets; nothing when it is of the whole order."""
+    given = SHARES.validate_python(refund.parts or ())
+    return f" ({in_words(given)})" if given else ""
+
+
+def tax_of(refund: Refund) -> str:
+    """The tax in it, for the books; nothing when its parts are not known, or were not taxed."""
+    tax = tax_in(SHARES.validate_python(refund.parts or ()), refund.amount_minor)
+    return f", of which tax {describe(Money(tax, refund.currency))}" if tax else ""
+
+
 def computed(refund: Refund, left: Left, order: Order) -> Entry:
-    """By line; what was paid besides is shipping and tax."""
-    lines = [{"sku": line.sku, "paid": line.quantity * line.unit_price.minor} for line in order.lines]
-    articles = sum(line.quantity * line.unit_price.minor for line in order.lines)
+    """What could be given back at that moment: of the whole charge, and of each part of the order."""
+    given = SHARES.validate_python(refund.parts or ())
     facts = {
         "refund_id": refund.id,
         "amount": refund.amount_minor,
@@ -25,11 +37,20 @@ def computed(refund: Refund, left: Left, order: Order) -> Entry:
         "captured": left.captured,
         "refunded_before": left.refunded,
         "reserved_by_others": left.reserved,
-        "lines": lines,
-        "shipping_and_tax": order.total.minor - articles,
+        "parts": SHARES.dump_python(given, mode="json"),
+        "left_of_parts": [
+            {
+                "id": each.part.id,
+                "title": each.part.title,
+                "paid": each.part.amount,
+                "tax": each.part.tax,
+                "left": each.amount,
+            }
+            for each in parts_left(order.parts, left.taken)
+        ],
     }
     amount = describe(Money(refund.amount_minor, refund.currency))
-    sentence = f"Refund of {amount} reserved ({words(refund.reason)})"
+    sentence = f"Refund of {amount}{of_what(refund)} reserved: {words(refund.reason)}"
     if refund.state == Standing.REJECTED:
         sentence = f"No refund: {words(refund.failure or refund.state)}"
     return Entry(refund.case_id, f"refund_computed:{refund.id}", "refund_computed", sentence, facts)

@@ -2,8 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workers.casefile.models import Base
@@ -47,6 +49,8 @@ class Refund(Base):
     """What is reserved for it, and what its approval is decided by: never more than was left."""
     amount_minor: Mapped[int]
     """The same, or less once whoever approves it has lowered it."""
+    parts: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
+    """What of which part of the order it gives back (refundable.Share); None when it is of the whole order."""
     reason: Mapped[str]
     evidence: Mapped[str | None]
     """An address where approvers find proof."""

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.db import Database
 from workers.casefile.refund_models import Refund, RefundApproval, Standing
+from workers.casefile.refundable import SHARES, Share
 from workers.ports.payments import Charge
 from workers.ports.values import Money
 
@@ -41,6 +42,8 @@ class Wanted:
     reason: str
     requested_by: str
     evidence: str | None = None
+    parts: tuple[Share, ...] = ()
+    """Of which parts of the order; none when it is of the whole order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class Left:
     refunded: int
     """Given back by others than us, as far as the provider tells."""
     reserved: int
-    """Ours, on their way or done."""
+    """Our others, on their way or done."""
+    taken: tuple[Share, ...] = ()
+    """What they give back of single parts of the order."""
 
     @property
     def minor(self) -> int:
@@ -72,15 +77,21 @@ async def lock(session: AsyncSession, order_id: str) -> None:
     await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"refunds:{order_id}", 0))))
 
 
-async def left_of(session: AsyncSession, charge: Charge, taken: Mapping[str, int]) -> Left:
-    """What is left of the charge; the order is locked."""
-    found = await session.execute(
-        select(Refund.id, Refund.amount_minor).where(Refund.case_id == charge.order_id, _RESERVES)
+async def left_of(session: AsyncSession, charge: Charge, taken: Mapping[str, int], but: str | None = None) -> Left:
+    """What is left of the charge beside the refund `but`; for who reserves, the order is locked."""
+    reserving = select(Refund.id, Refund.amount_minor, Refund.parts).where(
+        Refund.case_id == charge.order_id, _RESERVES
     )
-    ours = {row.id: row.amount_minor for row in found}
-    counted_there = sum(amount for refund_id, amount in taken.items() if refund_id in ours)
+    ours = {row.id: row for row in await session.execute(reserving)}
+    counted_there = sum(amount for taken_id, amount in taken.items() if taken_id in ours)
     by_others = max(0, charge.refunded.minor - counted_there)
-    return Left(charge.captured.minor, by_others, sum(ours.values()))
+    others = [row for row in ours.values() if row.id != but]
+    return Left(
+        charge.captured.minor,
+        by_others,
+        sum(row.amount_minor for row in others),
+        tuple(share for row in others for share in SHARES.validate_python(row.parts or ())),
+    )
 
 
 async def enter(session: AsyncSession, wanted: Wanted, charge: Charge, left: Left) -> None:
@@ -97,6 +108,7 @@ async def enter(session: AsyncSession, wanted: Wanted, charge: Charge, left: Lef
             currency=wanted.amount.currency,
             requested_minor=wanted.amount.minor if failure else amount,
             amount_minor=0 if failure else amount,
+            parts=SHARES.dump_python(wanted.parts) or None,
             reason=wanted.reason,
             evidence=wanted.evidence,
             requested_by=wanted.requested_by,
@@ -152,7 +164,7 @@ class Refunds:
 
         async def work(session: AsyncSession) -> tuple[Refund, Left]:
             await lock(session, wanted.order_id)
-            left = await left_of(session, charge, taken)
+            left = await left_of(session, charge, taken, wanted.id)
             if await session.get(Refund, wanted.id) is None:
                 await enter(session, wanted, charge, left)
             ours = update(Refund).where(Refund.id == wanted.id, Refund.process_instance_key.is_(None))

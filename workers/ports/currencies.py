@@ -1,6 +1,8 @@
 """How many decimals a currency has (ISO 4217), and the way between decimal texts and minor units."""
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from itertools import accumulate, pairwise
 
 from workers.ports.values import Money
 
@@ -47,3 +49,13 @@ def exactly(text: str, currency: str) -> Money:
     if to_decimal(money) != Decimal(text):
         raise ValueError(f"{currency} has {exponent(currency)} decimals")
     return money
+
+
+def split(minor: int, weights: Sequence[int]) -> list[int]:
+    """An amount by weights, to the unit: what is rounded off one share is in the next, so they sum up to it.
+
+    No weights at all weigh the same.
+    """
+    weights = weights if any(weights) else [1] * len(weights)
+    ends = [minor * end // sum(weights) for end in accumulate(weights)]
+    return [end - begin for begin, end in pairwise([0, *ends])]

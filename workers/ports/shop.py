@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from workers.ports.values import Address, Money, OrderLine
+from workers.ports.values import Address, Money, OrderLine, PaidPart
 
 PAID = frozenset({"paid", "authorized", "partially_refunded"})
 """The shop's words for money that is there, or reserved on the customer's card. Any other word, also one we do not
@@ -31,6 +31,8 @@ class Order:
     """Whether the shop marks the customer as one; None when it says nothing of the customer."""
     orders_before: int | None = None
     """How many orders the same customer had before this one; None when the shop does not say."""
+    parts: tuple[PaidPart, ...] = ()
+    """What `total` is made of, to the unit; empty when the shop does not say it so that it can be told."""
 
     @property
     def open(self) -> bool:

@@ -34,3 +34,21 @@ class OrderLine:
     title: str
     quantity: int
     unit_price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class PaidPart:
+    """A part of what the customer paid: an article's line, the shipping, or what else there is (tips, duties)."""
+
+    id: str
+    """The shop's id of the line, its place among the lines when it has none, or SHIPPING or OTHER."""
+    title: str
+    quantity: int
+    """1 for what cannot be counted."""
+    amount: int
+    """Minor units of the order's currency for all of them together: after discounts, with tax."""
+    tax: int
+    """Contained in `amount`."""
+
+
+SHIPPING, OTHER = "shipping", "other"
