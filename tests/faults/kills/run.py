@@ -20,6 +20,7 @@ from workers.adapters.mock_books import EventRow, SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
+from workers.runtime.answers import LONGEST_WAIT
 from workers.runtime.demo import books
 from workers.runtime.demo.plan import Plan as Orders
 from workers.runtime.demo.plan import planned
@@ -32,8 +33,9 @@ WORKERS = 6
 """Doomed workers at once. A dead one is replaced at once."""
 AHEAD = 60
 """Orders on their way at once: more would only wait in the engine."""
-STALLED_SECONDS = 60
-"""Without any progress for so long, what is not there counts as lost."""
+STALLED_SECONDS = 2 * LONGEST_WAIT
+"""Without any progress for so long, what is not there counts as lost: a job that waits out its back-off when its
+worker is killed stays held until that is over, and a time-out more."""
 _context = multiprocessing.get_context("forkserver")
 
 
