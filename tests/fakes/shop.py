@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from tests.fakes.faults import Faults
-from workers.ports.shop import Fulfillment, Order
+from workers.ports.shop import MOST_ORDERS, Fulfillment, Order
 from workers.ports.values import Address
 from workers.runtime.errors import NeedsHuman
 
@@ -19,6 +19,12 @@ class FakeShop(Faults):
     async def get_order(self, order_id: str) -> Order:
         self._begin("get_order")
         return self._order(order_id)
+
+    async def find_orders(self, email: str) -> tuple[Order, ...]:
+        self._begin("find_orders")
+        address = email.strip().lower()
+        theirs = [order for order in self.orders.values() if address and order.email.lower() == address]
+        return tuple(sorted(theirs, key=lambda order: (order.created_at, order.id), reverse=True)[:MOST_ORDERS])
 
     async def update_shipping_address(self, order_id: str, address: Address) -> None:
         self._begin("update_shipping_address")

@@ -53,7 +53,7 @@ MEANINGS = {
     Kind.KEY_FORGOTTEN: "has forgotten our key: what it has done already it does again",
     Kind.OUT_OF_STOCK: "get_offers: offered as not in stock; place_order: found out only when ordering",
     Kind.NOT_FOUND: "does not know what it is asked about",
-    Kind.REFUSED: "will not: mail to this address, refund (charge_expired), take evidence, recall, cancel",
+    Kind.REFUSED: "will not: mail, reply, refund (charge_expired), take evidence, recall, cancel, pause or resume",
     Kind.PENDING: "takes it on and leaves it pending, until `orderops mock settle-refund` or `fail-refund`",
     Kind.FAILED: "takes it on, and it fails at once (declined)",
 }
@@ -64,6 +64,7 @@ _KEYED = _WRITE | {Kind.KEY_FORGOTTEN}
 
 OPERATIONS: dict[str, frozenset[Kind]] = {
     "shop.get_order": _ANY | {Kind.NOT_FOUND},
+    "shop.find_orders": _ANY | {Kind.NOT_FOUND},
     "shop.update_shipping_address": _WRITE | {Kind.NOT_FOUND},
     "shop.tag_order": _WRITE | {Kind.NOT_FOUND},
     "shop.create_fulfillment": _KEYED | {Kind.NOT_FOUND},
@@ -88,6 +89,17 @@ OPERATIONS: dict[str, frozenset[Kind]] = {
     "mail.find": _ANY,
     "events.publish": _KEYED,
     "events.find": _ANY,
+    "helpdesk.send_reply": _KEYED | {Kind.NOT_FOUND, Kind.REFUSED},
+    "helpdesk.find_reply": _ANY,
+    "helpdesk.set_status": _WRITE | {Kind.NOT_FOUND},
+    "helpdesk.history": _ANY,
+    "alerts.push": _KEYED | {Kind.NOT_FOUND},
+    "alerts.find_push": _ANY,
+    "alerts.post": _KEYED | {Kind.NOT_FOUND},
+    "alerts.find_post": _ANY,
+    "ads.campaigns_of": _ANY,
+    "ads.pause_campaigns": _WRITE | {Kind.REFUSED},
+    "ads.resume_campaigns": _WRITE | {Kind.REFUSED},
 }
 """Every operation with the kinds it knows; those that know `answer_lost` change something."""
 

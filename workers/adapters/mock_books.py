@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index, Interval, MetaData, Text, text
+from sqlalchemy import BigInteger, Identity, Index, Interval, MetaData, Text, literal_column, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import DateTime
@@ -63,6 +63,14 @@ class AttemptRow(Base):
     count: Mapped[int]
 
 
+EMAIL = literal_column(
+    "lower(coalesce(nullif(btrim(body ->> 'email'), ''), nullif(btrim(body ->> 'contact_email'), ''), "
+    "btrim(body -> 'customer' ->> 'email')))",
+    Text,
+)
+"""The customer's address in a shop order's JSON, in lower case, from where to_order takes it."""
+
+
 class ShopOrderRow(Base):
     """An order in the shop, as Shopify's JSON."""
 
@@ -72,6 +80,7 @@ class ShopOrderRow(Base):
     tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     address_changes: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
     seeded_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    __table_args__ = (Index("shop_orders_by_email", EMAIL),)
 
 
 class SupplierOrderRow(Base):

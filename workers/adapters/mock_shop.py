@@ -1,5 +1,7 @@
 """The mocked shop: Shopify orders as JSON, read and changed the way Shopify's API would."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -7,11 +9,11 @@ from sqlalchemy import Text, bindparam, case, cast, func, literal, select, updat
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
-from workers.adapters.mock_books import NOW, ChargeRow, FulfillmentRow, ShopOrderRow
+from workers.adapters.mock_books import EMAIL, NOW, ChargeRow, FulfillmentRow, ShopOrderRow
 from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_world import MockWorld
 from workers.adapters.shopify_orders import Json, order_id, to_order, to_payment, to_shipping_address, unwrap
-from workers.ports.shop import Fulfillment, Order
+from workers.ports.shop import MOST_ORDERS, Fulfillment, Order
 from workers.ports.values import Address
 from workers.runtime.errors import NeedsHuman
 
@@ -33,6 +35,18 @@ class MockShop:
         if row is None:
             raise _unknown(order_id)
         return to_order(row.body)
+
+    async def find_orders(self, email: str) -> tuple[Order, ...]:
+        """The customer's orders, the newest first; those that cannot be read are left out."""
+        address = email.strip().lower()
+
+        async def execute(misbehaviour: Misbehaviour) -> Sequence[ShopOrderRow]:
+            unknown = not address or await misbehaviour.strikes(Kind.NOT_FOUND)
+            return [] if unknown else await self._world.rows(_FIND_BY_EMAIL, {"address": address})
+
+        rows = await perform(self._world, _call("find_orders", address), execute)
+        orders = sorted(_readable(rows), key=lambda order: (order.created_at, order.id), reverse=True)
+        return tuple(orders[:MOST_ORDERS])
 
     async def update_shipping_address(self, order_id: str, address: Address) -> None:
         """Replace the shipping address; a change that changes nothing is not listed among the changes."""
@@ -150,6 +164,7 @@ class MockShop:
 
 
 _FIND = select(ShopOrderRow).where(ShopOrderRow.id == bindparam("order_id"))
+_FIND_BY_EMAIL = select(ShopOrderRow).where(bindparam("address") == EMAIL)
 
 
 def _call(operation: str, order_id: str, *also_about: str) -> Call:
@@ -158,6 +173,12 @@ def _call(operation: str, order_id: str, *also_about: str) -> Call:
 
 def _to_fulfillment(row: FulfillmentRow) -> Fulfillment:
     return Fulfillment(f"F-{row.number}", row.order_id, row.carrier, row.tracking_number)
+
+
+def _readable(rows: Sequence[ShopOrderRow]) -> Iterator[Order]:
+    for row in rows:
+        with suppress(NeedsHuman):
+            yield to_order(row.body)
 
 
 async def _refuse_unknown(misbehaviour: Misbehaviour, order_id: str) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.schema import CreateSchema
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
+import workers.adapters.mock_support_books  # noqa: F401  its tables are made, too
 from workers.adapters.mock_books import NOW, Base, ClockRow, KeyedRow
 
 _PREPARE_LOCK = 0x6D6F636B

@@ -9,6 +9,8 @@ from workers.ports.values import Address, Money, OrderLine, PaidPart
 PAID = frozenset({"paid", "authorized", "partially_refunded"})
 """The shop's words for money that is there, or reserved on the customer's card. Any other word, also one we do not
 know, buys nothing: pending, partially_paid, refunded, voided, expired, …"""
+MOST_ORDERS = 50
+"""So many orders of a customer are told, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Shop(Protocol):
 
     async def get_order(self, order_id: str) -> Order:
         """The order as it is now."""
+        ...
+
+    async def find_orders(self, email: str) -> tuple[Order, ...]:
+        """The customer's orders, the newest first, at most MOST_ORDERS; upper and lower case are the same.
+        None for an address that nobody ordered with."""
         ...
 
     async def update_shipping_address(self, order_id: str, address: Address) -> None:

@@ -7,9 +7,12 @@ from datetime import timedelta
 
 from workers import chargeback, fulfillment, refund, tracking
 from workers.adapters.address_facts import PostalAddresses
+from workers.adapters.mock_ads import MockAds
+from workers.adapters.mock_alerts import MockAlerts
 from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_certificates import KeptCertificates
 from workers.adapters.mock_events import MockEventBus
+from workers.adapters.mock_helpdesk import MockHelpdesk
 from workers.adapters.mock_ledger import MockLedger
 from workers.adapters.mock_mail import MockMailer
 from workers.adapters.mock_payments import MockPayments
@@ -27,9 +30,12 @@ from workers.casefile.requests import CustomerRequests
 from workers.casefile.sealing import Seals
 from workers.common import Effects, Handover, Questions
 from workers.ports.addresses import Addresses
+from workers.ports.ads import Ads
+from workers.ports.alerts import Alerts
 from workers.ports.carriers import Carriers
 from workers.ports.certificates import CertificateStore
 from workers.ports.events import EventBus
+from workers.ports.helpdesk import Helpdesk
 from workers.ports.ledger import Ledger
 from workers.ports.mail import Mailer
 from workers.ports.payments import Payments
@@ -58,6 +64,9 @@ class Outside:
     events: EventBus
     addresses: Addresses
     certificates: CertificateStore
+    helpdesk: Helpdesk
+    alerts: Alerts
+    ads: Ads
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +113,9 @@ def mocked_outside(world: MockWorld) -> Outside:
         events=MockEventBus(world),
         addresses=PostalAddresses(),
         certificates=KeptCertificates(world),
+        helpdesk=MockHelpdesk(world),
+        alerts=MockAlerts(world),
+        ads=MockAds(world),
     )
 
 
