@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from workers.casefile import evidence
 from workers.casefile.cases import Cases, Entry
+from workers.casefile.dispute_entries import about_refund, seen
 from workers.casefile.journal import Intent, Journal
 from workers.casefile.models import TimelineEntry
 from workers.casefile.refund_models import Standing
@@ -24,7 +25,6 @@ from workers.contracts.chargeback import (
 )
 from workers.contracts.refund import PROCESS, STOPPED, RefundStopped
 from workers.ports.carriers import Carriers
-from workers.ports.currencies import describe
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.payments import Dispute, DisputeState, EvidenceRefusedError, Payments
@@ -73,7 +73,7 @@ class Chargeback:
             raise NeedsHuman(f"Dispute {dispute.id} is about {amount.currency}, its charge {captured.currency}.")
         if not dispute.order_id:
             raise NeedsHuman(f"The payment provider does not say what order charge {charge.id} was for.")
-        await self._cases.write(_seen(dispute))
+        await self._cases.write(seen(dispute))
         return DisputeFacts(
             shopify_order_id=dispute.order_id,
             charge_id=dispute.charge_id,
@@ -96,7 +96,7 @@ class Chargeback:
             if refund is None or refund.charge_id != charge_id:
                 continue
             sent = refund.state == Standing.SENT
-            await self._cases.write(_about_refund(refund_id, shopify_order_id, dispute_id, sent=sent))
+            await self._cases.write(about_refund(refund_id, shopify_order_id, dispute_id, sent=sent))
             if not sent:
                 await self._handover.tell(PROCESS, STOPPED, RefundStopped(refund_id=refund_id, reason="disputed"))
 
@@ -142,7 +142,7 @@ class Chargeback:
 
         Errors: ANSWER_REFUSED when it is too late, or the dispute is closed.
         """
-        order = await self._order_on_file(shopify_order_id)
+        order = await self._cases.find_order(shopify_order_id)
         timeline = await self._cases.timeline(shopify_order_id)
         parcels = _last(timeline, "evidence_collected", dispute_id).facts["parcels"]
         answer = evidence.evidence(order, parcels, evidence.mails(timeline))
@@ -228,13 +228,9 @@ class Chargeback:
         payload = {"shopify_order_id": order_id, "dispute_id": dispute_id, **(more or {})}
         await self._effects.publish(Event(f"{name}:{dispute_id}", name, payload), order_id, sentence)
 
-    async def _order_on_file(self, order_id: str) -> Order | None:
-        case = await self._cases.get(order_id)
-        return await self._cases.order(order_id) if case is not None and case.shop_order is not None else None
-
     async def _known_order(self, order_id: str) -> Order | None:
         """The order, read from the shop where the case file has none; None while the shop has none either."""
-        if (order := await self._order_on_file(order_id)) is not None:
+        if (order := await self._cases.find_order(order_id)) is not None:
             return order
         try:
             order = await self._shop.get_order(order_id)
@@ -242,34 +238,6 @@ class Chargeback:
             return None
         await self._cases.describe("chargeback", order)
         return order
-
-
-def _seen(dispute: Dispute) -> Entry:
-    """What the timeline says of a dispute, once per state."""
-    facts = {
-        "dispute_id": dispute.id,
-        "charge_id": dispute.charge_id,
-        "amount": dispute.amount.minor,
-        "currency": dispute.amount.currency,
-        "reason": dispute.reason,
-        "state": dispute.state.value,
-        "evidence_due_by": dispute.evidence_due_by.isoformat(),
-    }
-    words = dispute.reason.replace("_", " "), dispute.state.replace("_", " ")
-    due = f"{dispute.evidence_due_by:%d %B %Y, %H:%M} UTC"
-    sentence = f"{describe(dispute.amount)} claimed back: {words[0]} ({words[1]}, to be answered by {due})"
-    return Entry(dispute.order_id, f"dispute:{dispute.id}:{dispute.state}", "dispute", sentence, facts)
-
-
-def _about_refund(refund_id: str, case_id: str, dispute_id: str, *, sent: bool) -> Entry:
-    """What the timeline says of a refund of the same money, once per refund and whether it could be stopped."""
-    sentence = f"Refund {refund_id} " + (
-        "cannot be stopped: the provider has it" if sent else "is to be stopped: its payment is disputed"
-    )
-    kind = "refund_not_stopped" if sent else "refund_to_be_stopped"
-    return Entry(
-        case_id, f"{kind}:{refund_id}", kind, sentence, {"refund_id": refund_id, "dispute_id": dispute_id}
-    )
 
 
 def _collected(

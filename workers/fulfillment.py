@@ -4,12 +4,13 @@ The way is in bpmn/fulfillment.bpmn, the rules are in the decision tables beside
 What a job needs of the order it takes from the case file, as it was when it was read and its address checked.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 from workers.casefile.cases import Cases, Entry
-from workers.casefile.journal import Intent, Journal
+from workers.casefile.journal import Journal
+from workers.casefile.purchases import Deal, Purchase, Purchases
 from workers.casefile.requests import CustomerRequests, RequestKind
 from workers.common import Effects, Handover, Question, Questions
 from workers.contracts.fulfillment import (
@@ -37,7 +38,7 @@ from workers.ports.currencies import describe
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.shop import Shop
-from workers.ports.supplier import OutOfStockError, SupplierOrder, Suppliers
+from workers.ports.supplier import Suppliers
 from workers.ports.values import Money
 from workers.runtime.errors import BusinessOutcome, OutcomeUnknown
 from workers.runtime.jobs import Job, Process
@@ -67,7 +68,7 @@ class Fulfillment:
         self._shop = shop
         self._suppliers = suppliers
         self._addresses = addresses
-        self._journal = journal
+        self._purchases = Purchases(suppliers, journal)
         self._effects = effects
         self._questions = questions
         self._cases = cases
@@ -110,19 +111,9 @@ class Fulfillment:
         order but did not say so.
         """
         order = await self._cases.order(shopify_order_id)
-        cost = Money(agreed_cost, currency)
-
-        async def call() -> SupplierOrder:
-            try:
-                return await self._suppliers.place_order(
-                    supplier, _reference(order.id), order.lines, order.shipping_address, cost
-                )
-            except OutOfStockError as error:
-                raise BusinessOutcome(Errors.OUT_OF_STOCK, f"{supplier} has sold out") from error
-
-        request = {"supplier": supplier, "cost": cost.minor, "currency": cost.currency}
+        deal = Deal(order, supplier, Money(agreed_cost, currency))
         try:
-            bought = await self._journal.once(self._purchase(order.id, request, call))
+            bought = await self._purchases.buy(Purchase(order.id), deal, Errors.OUT_OF_STOCK)
         except BusinessOutcome:
             sentence = f"{supplier} had sold out when we ordered"
             key, facts = f"sold_out:{supplier}", {"supplier": supplier}
@@ -137,41 +128,16 @@ class Fulfillment:
 
     async def find_supplier_order(self, shopify_order_id: str) -> Bought:
         """Ask the supplier whether it has our order. Natural: asking changes nothing outside."""
-        bought = await self._journal.settle(self._purchase(shopify_order_id))
+        bought = await self._purchases.find(Purchase(shopify_order_id))
         return Bought(bought.id, bought.cost.minor) if bought else Bought(None, None)
 
     async def stop_supplier_order(self, shopify_order_id: str) -> Stopped:
         """Keep the goods from ever being bought, or say as what they were bought. Natural: stopped stays so."""
         await self._requests.close_all(shopify_order_id)
-        bought = await self._journal.stop(self._purchase(shopify_order_id))
+        bought = await self._purchases.stop(Purchase(shopify_order_id))
         if bought is None:
             return Stopped(bought=False, supplier_order_id=None, cost=None)
         return Stopped(bought=True, supplier_order_id=bought.id, cost=bought.cost.minor)
-
-    def _purchase(
-        self,
-        order_id: str,
-        request: Mapping[str, Any] | None = None,
-        call: Callable[[], Awaitable[SupplierOrder]] | None = None,
-    ) -> Intent[SupplierOrder]:
-        """The one purchase of an order; without `call` it can be asked about and stopped only."""
-
-        def entry(bought: SupplierOrder) -> Entry:
-            cost = bought.cost.minor
-            facts = {"supplier": bought.supplier, "supplier_order_id": bought.id, "cost": cost}
-            sentence = f"Ordered from {bought.supplier} as {bought.id}"
-            return Entry(order_id, "bought", "supplier_order_placed", sentence, facts, cost)
-
-        return Intent(
-            key=f"supplier_order:{order_id}",
-            kind="supplier_order",
-            case_id=order_id,
-            request=request or {},
-            result_type=SupplierOrder,
-            call=call or _nothing_to_buy,
-            find=lambda asked: self._suppliers.find_order(asked["supplier"], _reference(order_id)),
-            entry=entry,
-        )
 
     async def book_cost_of_goods(
         self, shopify_order_id: str, supplier_order_id: str, cost: int, currency: str
@@ -201,7 +167,7 @@ class Fulfillment:
             shopify_order_id=shopify_order_id,
             supplier_order_id=supplier_order_id,
             supplier=supplier,
-            reference=_reference(shopify_order_id),
+            reference=Purchase(shopify_order_id).reference,
         )
         await self._handover.tell("tracking", SUPPLIER_ORDER_PLACED, placed)
 
@@ -276,14 +242,6 @@ class Fulfillment:
 
 def _address_question(request_id: str, template: str, facts: Mapping[str, Any]) -> Question:
     return Question(request_id, RequestKind.ADDRESS, template, facts, ADDRESS_REQUEST_LASTS)
-
-
-def _reference(order_id: str) -> str:
-    return f"orderops-{order_id}"
-
-
-async def _nothing_to_buy() -> SupplierOrder:
-    raise AssertionError("this purchase can be asked about or stopped, not made")
 
 
 def registration(jobs: Fulfillment) -> Process:

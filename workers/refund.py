@@ -7,8 +7,19 @@ variables: those could be changed by whoever reaches the engine.
 
 from workers.casefile.approvals import Approvals, Policy, Verdict
 from workers.casefile.cases import Cases, Entry
-from workers.casefile.journal import Intent, Journal
-from workers.casefile.refund_entries import computed, judged, of_what, row_of, tax_of, words
+from workers.casefile.journal import Journal
+from workers.casefile.refund_entries import (
+    approval_asked,
+    approval_missing,
+    computed,
+    judged,
+    row_of,
+    stands,
+    stopped,
+    tax_of,
+    words,
+)
+from workers.casefile.refund_making import Maker, RefusedError
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refunds import Refunds, Wanted
 from workers.common import LOOK_AGAIN, Effects, recorded
@@ -28,7 +39,7 @@ from workers.ports.currencies import describe
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.mail import Mail
-from workers.ports.payments import Payments, RefundRefusedError, RefundState
+from workers.ports.payments import Payments, RefundState
 from workers.ports.payments import Refund as Made
 from workers.ports.shop import Order, Shop
 from workers.ports.values import Money
@@ -47,10 +58,6 @@ OPEN = (Standing.APPROVED, Standing.UNKNOWN, Standing.SENT)
 """Where a refund may stand while it is made."""
 
 
-class RefusedError(NeedsHuman):
-    """The provider will not make this refund, and did nothing; its text is the provider's word for why."""
-
-
 class RefundJobs:
     """The jobs of bpmn/refund.bpmn."""
 
@@ -67,7 +74,7 @@ class RefundJobs:
     ) -> None:
         self._shop = shop
         self._payments = payments
-        self._journal = journal
+        self._maker = Maker(payments, journal)
         self._effects = effects
         self._cases = cases
         self._refunds = refunds
@@ -104,20 +111,9 @@ class RefundJobs:
         """Write into the timeline what somebody is asked to approve. Once per question and escalation."""
         refund = await self._of(refund_id)
         verdict = await self._so_far(refund)
-        before = (
-            [f"{one.answer.person}: {one.answer.reason or 'approved'}" for one in verdict.given] if verdict else []
-        )
-        amount = verdict.amount if verdict else refund.amount_minor
-        asked = f"{describe(Money(amount, refund.currency))} for order {refund.case_id}{of_what(refund)}"
-        because = f"{words(refund.reason)}, asked for by {refund.requested_by}"
-        earlier = "; ".join(before) or "nobody yet"
-        request = ApprovalRequest(asked, because, earlier, refund.evidence)
-        facts = {"refund_id": refund.id, "asked": asked, "because": because, "earlier": earlier}
-        facts |= {"evidence": refund.evidence} if refund.evidence else {}
-        key = f"approval_asked:{refund.id}:{approval_round}:{escalations}"
-        sentence = f"Approval asked for: {asked} ({because})"
-        await self._cases.write(Entry(refund.case_id, key, "approval_asked", sentence, facts))
-        return request
+        told = approval_asked(refund, verdict, f"{approval_round}:{escalations}")
+        await self._cases.write(told)
+        return ApprovalRequest(told.facts["asked"], told.facts["because"], told.facts["earlier"], refund.evidence)
 
     async def remind_approvers(self, refund_id: str, approval_round: int = 0, escalations: int = 0) -> None:
         """Announce that an approval is still waited for. Once per question and escalation."""
@@ -172,7 +168,7 @@ class RefundJobs:
         refund = await self._of(refund_id)
         if refund.state in {Standing.UNKNOWN, Standing.APPROVED}:
             return await self._make(refund)
-        made = await self._payments.find_refund(refund.charge_id, _reference(refund))
+        made = await self._maker.find(refund)
         if made is None:
             raise NeedsHuman(f"The provider does not know refund {refund.id} any more, which it had taken on.")
         return await self._made(refund, made)
@@ -186,7 +182,7 @@ class RefundJobs:
         if handling == "retry":
             await self._refunds.try_again(refund.id)
             return RefundStanding(Standing.APPROVED, 0, "It is tried again")
-        if await self._is_there(refund):
+        if not await self._maker.stop(refund):
             return RefundStanding(Standing.APPROVED, 0, "The provider has it after all")
         by_hand = handling == "done_by_hand"
         state = Standing.SETTLED if by_hand else Standing.FAILED
@@ -231,15 +227,11 @@ class RefundJobs:
         if refund.state == Standing.STOPPED:
             return StopResult(stopped=True)
         over = refund.finished_at is not None or refund.state in {Standing.SENT, Standing.SETTLED}
-        if over or await self._is_there(refund):
+        if over or not await self._maker.stop(refund):
             return StopResult(stopped=False)
         out_of = (Standing.REQUESTED, Standing.APPROVED, Standing.UNKNOWN, Standing.FAILED)
         await self._refunds.move(refund.id, Standing.STOPPED, out_of=out_of, over=True, failure=stop_reason)
-        sentence = f"Refund stopped before it was made: {words(stop_reason)}"
-        facts = {"refund_id": refund.id, "reason": stop_reason}
-        await self._cases.write(
-            Entry(refund.case_id, f"refund_stopped:{refund.id}", "refund_stopped", sentence, facts)
-        )
+        await self._cases.write(stopped(refund, stop_reason))
         return StopResult(stopped=True)
 
     async def _require_approval(self, refund: Refund, policy_round: int) -> None:
@@ -248,10 +240,7 @@ class RefundJobs:
         verdict = await self._approvals.verdict(refund, policy, _instance())
         assert verdict is not None  # noqa: S101  # no answer at all is a verdict, too
         if not policy.fits(refund) or not verdict.complete or verdict.amount != refund.amount_minor:
-            key = f"approval_missing:{refund.id}:{policy_round}:{len(verdict.answers)}"
-            sentence = "The refund was not made: the engine's records do not show every approval it needs"
-            facts = {"refund_id": refund.id, "needed": policy.approvals, "given": len(verdict.given)}
-            await self._cases.write(Entry(refund.case_id, key, "approval_missing", sentence, facts))
+            await self._cases.write(approval_missing(refund, policy, policy_round, verdict))
             raise BusinessOutcome(Errors.APPROVAL_MISSING, "the records do not show every approval")
 
     async def _policy(self, which: int) -> Policy:
@@ -265,7 +254,7 @@ class RefundJobs:
     async def _make(self, refund: Refund) -> RefundStanding:
         """A provider that says nothing makes it unknown; what is unknown already stays so while nobody answers."""
         try:
-            made = await self._journal.once(self._intent(refund))
+            made = await self._maker.make(refund)
         except RefusedError as refusal:
             return await self._failed(refund, str(refusal))
         except (OutcomeUnknown, Unavailable) as error:
@@ -305,45 +294,8 @@ class RefundJobs:
         )
         return RefundStanding(Standing.FAILED, 0, standing)
 
-    async def _is_there(self, refund: Refund) -> bool:
-        """Whether the provider has it and it did not fail; if not, it is never made under this reference."""
-        if await self._journal.stop(self._intent(refund)) is None:
-            return False
-        made = await self._payments.find_refund(refund.charge_id, _reference(refund))
-        return made is not None and made.state is not RefundState.FAILED
-
-    def _intent(self, refund: Refund) -> Intent[Made]:
-        """The one refund under this id and attempt."""
-        amount, reference = Money(refund.amount_minor, refund.currency), _reference(refund)
-
-        async def call() -> Made:
-            try:
-                return await self._payments.refund(refund.charge_id, reference, amount, refund.reason)
-            except RefundRefusedError as error:
-                raise RefusedError(str(error)) from error
-
-        def entry(made: Made) -> Entry:
-            facts = {"refund_id": refund.id, "provider_refund_id": made.id, "amount": amount.minor}
-            sentence = f"Refund sent to the payment provider: {describe(amount)} as {made.id}"
-            facts |= {"currency": amount.currency, "standing": "The provider has it; the money is on its way"}
-            return Entry(refund.case_id, f"refund_sent:{reference}", "refund_sent", sentence, facts)
-
-        return Intent(
-            key=_journal_key(refund),
-            kind="refund",
-            case_id=refund.case_id,
-            request={"charge_id": refund.charge_id, "amount": amount.minor, "currency": amount.currency},
-            result_type=Made,
-            call=call,
-            find=lambda asked: self._payments.find_refund(asked["charge_id"], reference),
-            entry=entry,
-        )
-
     async def _tell(self, refund: Refund, key: str, kind: str, standing: str) -> None:
-        amount = describe(Money(refund.amount_minor, refund.currency))
-        facts = {"refund_id": refund.id, "amount": refund.amount_minor, "standing": standing}
-        sentence = f"Refund of {amount}: {standing[0].lower()}{standing[1:]}"
-        await self._cases.write(Entry(refund.case_id, key, kind, sentence, facts))
+        await self._cases.write(stands(refund, key, kind, standing))
 
     async def _announce(self, refund: Refund, key: str, name: str, sentence: str) -> None:
         payload = {"shopify_order_id": refund.case_id, "refund_id": refund.id}
@@ -367,19 +319,6 @@ class RefundJobs:
 def _instance() -> int:
     job = current_job()
     return job.process_instance_key if job else 0
-
-
-def _reference(refund: Refund) -> str:
-    return f"orderops-{refund.id}" + _nth(refund)
-
-
-def _journal_key(refund: Refund) -> str:
-    return f"refund:{refund.id}" + _nth(refund)
-
-
-def _nth(refund: Refund) -> str:
-    """A refund that failed at the provider keeps its reference for ever: another attempt needs another one."""
-    return f":{refund.attempt}" if refund.attempt > 1 else ""
 
 
 def registration(jobs: RefundJobs) -> Process:

@@ -4,11 +4,12 @@ The way is in bpmn/tracking.bpmn, the rules are in the decision tables; each met
 suppliers and carriers only wake the process: these jobs ask for the truth, whoever told what first, and how often.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.journal import Intent, Journal
+from workers.casefile.purchases import Deal, Purchase, Purchases
 from workers.common import Effects, Handover
 from workers.contracts.fulfillment import OfferFacts, Offers
 from workers.contracts.tracking import (
@@ -34,7 +35,7 @@ from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.mail import Mail
 from workers.ports.shop import Fulfillment, Order, Shop
-from workers.ports.supplier import OutOfStockError, SupplierOrder, Suppliers
+from workers.ports.supplier import Suppliers
 from workers.ports.values import Money
 from workers.runtime.errors import BusinessOutcome, NeedsHuman
 from workers.runtime.jobs import Job, Process
@@ -60,6 +61,7 @@ class Tracking:
         self._carriers = carriers
         self._addresses = addresses
         self._journal = journal
+        self._purchases = Purchases(suppliers, journal)
         self._effects = effects
         self._cases = cases
         self._handover = handover
@@ -214,7 +216,7 @@ class Tracking:
         """Read the order from the shop into the case file. Natural: reading again only refreshes."""
         order = await self._shop.get_order(shopify_order_id)
         await self._cases.describe("tracking", order)
-        resent = await self._journal.settle(self._reship(order.id))
+        resent = await self._purchases.find(Purchase(order.id, again=True))
         return OrderFacts(
             order_open=order.open,
             order_total=order.total.minor,
@@ -243,51 +245,11 @@ class Tracking:
         """
         if reship_supplier is None or agreed_cost is None:
             raise BusinessOutcome(Errors.OUT_OF_STOCK, "no supplier can send the goods again")
-        order, supplier, cost = (
-            await self._cases.order(shopify_order_id),
-            reship_supplier,
-            Money(agreed_cost, currency),
-        )
-
-        async def call() -> SupplierOrder:
-            try:
-                return await self._suppliers.place_order(
-                    supplier, _reship_reference(order.id), order.lines, order.shipping_address, cost
-                )
-            except OutOfStockError as error:
-                raise BusinessOutcome(Errors.OUT_OF_STOCK, f"{supplier} has sold out") from error
-
-        case = await self._cases.get(order.id)
+        order, case = await self._cases.order(shopify_order_id), await self._cases.get(shopify_order_id)
         before = (case.cost_minor if case else None) or 0
-        request = {"supplier": supplier, "cost": cost.minor, "currency": cost.currency}
-        bought = await self._journal.once(self._reship(order.id, request, call, before))
+        deal = Deal(order, reship_supplier, Money(agreed_cost, currency), before)
+        bought = await self._purchases.buy(Purchase(order.id, again=True), deal, Errors.OUT_OF_STOCK)
         return Reshipped(bought.supplier, bought.id, bought.cost.minor)
-
-    def _reship(
-        self,
-        order_id: str,
-        request: Mapping[str, Any] | None = None,
-        call: Callable[[], Awaitable[SupplierOrder]] | None = None,
-        cost_before: int = 0,
-    ) -> Intent[SupplierOrder]:
-        """The one purchase to send an order again; without `call` it can be asked about only."""
-
-        def entry(bought: SupplierOrder) -> Entry:
-            facts = {"supplier": bought.supplier, "supplier_order_id": bought.id, "cost": bought.cost.minor}
-            sentence = f"Ordered again from {bought.supplier} as {bought.id}"
-            cost = cost_before + bought.cost.minor
-            return Entry(order_id, "bought:reship-1", "reshipped", sentence, facts, cost)
-
-        return Intent(
-            key=f"supplier_order:{order_id}-reship-1",
-            kind="supplier_order",
-            case_id=order_id,
-            request=request or {},
-            result_type=SupplierOrder,
-            call=call or _nothing_to_buy,
-            find=lambda asked: self._suppliers.find_order(asked["supplier"], _reship_reference(order_id)),
-            entry=entry,
-        )
 
     async def book_cost_of_goods(
         self, shopify_order_id: str, reship_order_id: str, reship_cost: int, currency: str
@@ -318,7 +280,7 @@ class Tracking:
             shopify_order_id=shopify_order_id,
             supplier_order_id=reship_order_id,
             supplier=reship_supplier,
-            reference=_reship_reference(shopify_order_id),
+            reference=Purchase(shopify_order_id, again=True).reference,
         )
         await self._handover.tell("tracking", SUPPLIER_ORDER_PLACED, placed)
 
@@ -358,14 +320,6 @@ def _worst(results: Sequence[RecallResult]) -> RecallResult:
     """What is still on its way counts first, then what has arrived."""
     ranked = (RecallResult.TOO_LATE, RecallResult.DELIVERED)
     return next((result for result in ranked if result in results), RecallResult.RECALLED)
-
-
-def _reship_reference(order_id: str) -> str:
-    return f"orderops-{order_id}-reship-1"
-
-
-async def _nothing_to_buy() -> SupplierOrder:
-    raise AssertionError("this purchase can be asked about, not made")
 
 
 def registration(jobs: Tracking) -> Process:

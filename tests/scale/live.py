@@ -27,7 +27,8 @@ WARM = 3
 """Orders before, on an engine that is cold."""
 AT_MOST = 60.0
 """Seconds for an order and its page."""
-END = "Ended with"
+LAST = ("Ended with", "Message supplier_order_placed received")
+"""The last sentences of an order for hours: it was supplied, and its tracking has begun, in either order."""
 
 
 @dataclass
@@ -67,7 +68,7 @@ async def _open(http: httpx.AsyncClient, door: Door, deliveries: Sequence[Delive
 
 
 async def _watch(http: httpx.AsyncClient, page: Page) -> None:
-    """Until it shows the end."""
+    """Until it shows the last of it."""
     async with (
         asyncio.timeout(AT_MOST),
         http.stream("GET", "/ui/events", params={"case": page.delivery.case_id}) as events,
@@ -76,7 +77,7 @@ async def _watch(http: httpx.AsyncClient, page: Page) -> None:
             if line.startswith("event: change"):
                 answer = await http.get(f"/ui/cases/{page.delivery.case_id}")
                 page.seen.append((time.time(), answer.text))
-                if END in answer.text:
+                if all(sentence in answer.text for sentence in LAST):
                     return
 
 

@@ -1,6 +1,6 @@
 """What the timeline says of refunds."""
 
-from workers.casefile.approvals import Judged
+from workers.casefile.approvals import Judged, Policy, Verdict
 from workers.casefile.cases import Entry
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refundable import SHARES, in_words, parts_left, tax_in
@@ -54,6 +54,45 @@ def computed(refund: Refund, left: Left, order: Order) -> Entry:
     if refund.state == Standing.REJECTED:
         sentence = f"No refund: {words(refund.failure or refund.state)}"
     return Entry(refund.case_id, f"refund_computed:{refund.id}", "refund_computed", sentence, facts)
+
+
+def approval_asked(refund: Refund, verdict: Verdict | None, question: str) -> Entry:
+    """What people are asked to approve, why, and who has approved before."""
+    given = verdict.given if verdict else ()
+    amount = Money(verdict.amount if verdict else refund.amount_minor, refund.currency)
+    facts = {
+        "refund_id": refund.id,
+        "asked": f"{describe(amount)} for order {refund.case_id}{of_what(refund)}",
+        "because": f"{words(refund.reason)}, asked for by {refund.requested_by}",
+        "earlier": "; ".join(f"{one.answer.person}: {one.answer.reason or 'approved'}" for one in given)
+        or "nobody yet",
+        **({"evidence": refund.evidence} if refund.evidence else {}),
+    }
+    sentence = f"Approval asked for: {facts['asked']} ({facts['because']})"
+    return Entry(refund.case_id, f"approval_asked:{refund.id}:{question}", "approval_asked", sentence, facts)
+
+
+def approval_missing(refund: Refund, policy: Policy, policy_round: int, verdict: Verdict) -> Entry:
+    """Once per time that the policy was asked, and number of answers."""
+    key = f"approval_missing:{refund.id}:{policy_round}:{len(verdict.answers)}"
+    sentence = "The refund was not made: the engine's records do not show every approval it needs"
+    facts = {"refund_id": refund.id, "needed": policy.approvals, "given": len(verdict.given)}
+    return Entry(refund.case_id, key, "approval_missing", sentence, facts)
+
+
+def stopped(refund: Refund, reason: str) -> Entry:
+    """It never will be made."""
+    sentence = f"Refund stopped before it was made: {words(reason)}"
+    facts = {"refund_id": refund.id, "reason": reason}
+    return Entry(refund.case_id, f"refund_stopped:{refund.id}", "refund_stopped", sentence, facts)
+
+
+def stands(refund: Refund, key: str, kind: str, standing: str) -> Entry:
+    """Where it stands now; `standing` is a sentence without its end."""
+    amount = describe(Money(refund.amount_minor, refund.currency))
+    facts = {"refund_id": refund.id, "amount": refund.amount_minor, "standing": standing}
+    sentence = f"Refund of {amount}: {standing[0].lower()}{standing[1:]}"
+    return Entry(refund.case_id, key, kind, sentence, facts)
 
 
 def row_of(judged: Judged) -> dict[str, object]:

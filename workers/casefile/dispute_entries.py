@@ -1,0 +1,33 @@
+"""What the timeline says of disputes."""
+
+from workers.casefile.cases import Entry
+from workers.ports.currencies import describe
+from workers.ports.payments import Dispute
+
+
+def seen(dispute: Dispute) -> Entry:
+    """What the timeline says of a dispute, once per state."""
+    facts = {
+        "dispute_id": dispute.id,
+        "charge_id": dispute.charge_id,
+        "amount": dispute.amount.minor,
+        "currency": dispute.amount.currency,
+        "reason": dispute.reason,
+        "state": dispute.state.value,
+        "evidence_due_by": dispute.evidence_due_by.isoformat(),
+    }
+    words = dispute.reason.replace("_", " "), dispute.state.replace("_", " ")
+    due = f"{dispute.evidence_due_by:%d %B %Y, %H:%M} UTC"
+    sentence = f"{describe(dispute.amount)} claimed back: {words[0]} ({words[1]}, to be answered by {due})"
+    return Entry(dispute.order_id, f"dispute:{dispute.id}:{dispute.state}", "dispute", sentence, facts)
+
+
+def about_refund(refund_id: str, case_id: str, dispute_id: str, *, sent: bool) -> Entry:
+    """What the timeline says of a refund of the same money, once per refund and whether it could be stopped."""
+    sentence = f"Refund {refund_id} " + (
+        "cannot be stopped: the provider has it" if sent else "is to be stopped: its payment is disputed"
+    )
+    kind = "refund_not_stopped" if sent else "refund_to_be_stopped"
+    return Entry(
+        case_id, f"{kind}:{refund_id}", kind, sentence, {"refund_id": refund_id, "dispute_id": dispute_id}
+    )
