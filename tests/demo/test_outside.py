@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.fakes.samples import ADDRESS, LINES, shopify_order
 from workers.adapters.mock_books import ShipmentRow
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import MockSuppliers
 from workers.adapters.mock_world import MockWorld
+from workers.casefile.cases import Cases
 from workers.casefile.db import Database
 from workers.casefile.models import Case
 from workers.ports.values import Money
@@ -57,11 +58,11 @@ class Trial:
 
     async def ended(self, outcome: str) -> None:
         """The case file says so."""
-        case = Case(
-            id=self.order_id, process="tracking", state="done", outcome=outcome, total_minor=4_995, currency="EUR"
-        )
+        order = await MockShop(self.world).get_order(self.order_id)
+        await Cases(self.database).describe("tracking", order)
+        ended = update(Case).where(Case.id == self.order_id).values(state="done", outcome=outcome)
         async with self.database.transaction() as session:
-            session.add(case)
+            await session.execute(ended)
 
 
 @pytest.fixture
@@ -136,8 +137,9 @@ async def test_a_fifth_is_asked_back_for_what_arrived_damaged(trial: Trial) -> N
     await trial.outside.look_once()
     await trial.outside.look_once()
     [asked] = [request for request in trial.api.took if request.url.path == "/refunds"]
-    assert json.loads(asked.content)["amount_minor"] == 999
-    assert json.loads(asked.content)["reason"] == "damaged"
+    body = json.loads(asked.content)
+    assert (body["amount_minor"], body["reason"]) == (999, "damaged")
+    assert body["parts"] == [{"id": "1", "quantity": 2}], "the two lamps, not the cable"
 
 
 @of(Journey.DISPUTE_WON)

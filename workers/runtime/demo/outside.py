@@ -144,11 +144,14 @@ class Outside:
             self._complained.add(case.id)
 
     async def _ask_for_refund(self, case: Case) -> None:
-        """Support asks for a part of the money, as its helpdesk program does."""
+        """Support asks for a part of the money for the dearest article, as its helpdesk program does."""
+        dearest = max((case.shop_order or {})["parts"], key=lambda part: int(part["amount"]))
+        fifth = max(1, (case.total_minor or 0) * _GIVEN_BACK_PERCENT // 100)
         asked = {
             "refund_id": f"{case.id}-damaged",
             "shopify_order_id": case.id,
-            "amount_minor": max(1, (case.total_minor or 0) * _GIVEN_BACK_PERCENT // 100),
+            "amount_minor": min(fifth, dearest["amount"]),
+            "parts": [{"id": dearest["id"], "quantity": dearest["quantity"]}],
             "currency": case.currency,
             "reason": "damaged",
         }
