@@ -1,0 +1,283 @@
+"""Webhooks of PayPal: who is believed, what is kept, and what becomes of everything else."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from fastapi import FastAPI
+
+from api.paypal import PayPal
+from tests.api.conftest import (
+    OLD_WEBHOOK_ID,
+    WEBHOOK_ID,
+    assert_problem,
+    inbox_rows,
+    inbox_size,
+)
+from tests.api.payment_events import JSON, Send, numbers, raw_of, told
+from workers.adapters.mock_certificates import URL, MockCertificates
+from workers.casefile.db import Database
+from workers.runtime.errors import Unavailable
+
+
+def paypal_event(dispute_id: str, what: str = "CREATED") -> dict[str, Any]:
+    """As PayPal tells of a dispute, cut down."""
+    resource = {"dispute_id": dispute_id, "reason": "UNAUTHORISED", "status": "OPEN"}
+    event = {"id": f"WH-{next(numbers)}", "resource_type": "dispute"}
+    return {**event, "event_type": f"CUSTOMER.DISPUTE.{what}", "resource": resource}
+
+
+@pytest.fixture
+def certificates(app: FastAPI) -> MockCertificates:
+    """PayPal's signing side, as this app sees it."""
+    certificates = MockCertificates()
+    app.state.paypal = PayPal(certificates)
+    return certificates
+
+
+@pytest.fixture
+def paypal(client: httpx.AsyncClient, certificates: MockCertificates) -> Send:
+    """Posts a body as PayPal signs it; headers may be others."""
+
+    async def send(
+        body: Any,
+        webhook_id: str = WEBHOOK_ID,
+        signer: MockCertificates | None = None,
+        changes: Mapping[str, str] | None = None,
+        transmission: str = "t-1",
+    ) -> httpx.Response:
+        raw = raw_of(body)
+        headers = (signer or certificates).headers(raw, webhook_id, transmission)
+        return await client.post("/webhooks/paypal", content=raw, headers={**JSON, **headers, **(changes or {})})
+
+    return send
+
+
+async def test_a_dispute_is_stored_before_it_is_answered(paypal: Send, database: Database) -> None:
+    dispute_id = f"PP-D-{next(numbers)}"
+    answer = await paypal(paypal_event(dispute_id))
+    assert answer.status_code == 200
+    [row] = await inbox_rows(database, dispute_id)
+    assert answer.json() == {"inbox_id": row.id, "duplicate": False}
+    assert (row.message_name, row.source, row.variables["provider"]) == ("dispute_opened", "paypal", "paypal")
+
+
+@pytest.mark.parametrize(
+    ("what", "messages"),
+    [
+        ("CREATED", ["dispute_opened"]),
+        ("UPDATED", ["dispute_opened"]),
+        ("RESOLVED", ["dispute_closed", "dispute_opened"]),
+    ],
+)
+async def test_whatever_arrives_first_starts_the_case(
+    what: str, messages: list[str], paypal: Send, database: Database
+) -> None:
+    dispute_id = f"PP-D-{next(numbers)}"
+    assert (await paypal(paypal_event(dispute_id, what))).status_code == 200
+    assert sorted(await told(database, dispute_id)) == messages
+
+
+async def test_a_replay_under_a_fresh_delivery_id_is_no_second_case(paypal: Send, database: Database) -> None:
+    dispute_id = f"PP-D-{next(numbers)}"
+    for transmission in ("t-1", "t-2"):
+        answer = await paypal(paypal_event(dispute_id), transmission=transmission)
+    assert (answer.status_code, answer.json()["duplicate"]) == (200, True)
+    assert await told(database, dispute_id) == ["dispute_opened"]
+
+
+async def test_real_payloads_are_accepted_whole(data: Path, paypal: Send, database: Database) -> None:
+    event = orjson.loads((data / "payloads/paypal/CUSTOMER.DISPUTE.CREATED.json").read_bytes())
+    dispute_id = event["resource"]["dispute_id"] = f"PP-000-{next(numbers)}"
+    assert (await paypal(event)).status_code == 200
+    assert await told(database, dispute_id) == ["dispute_opened"]
+
+
+async def test_other_types_are_answered_and_not_stored(data: Path, paypal: Send, database: Database) -> None:
+    before = await inbox_size(database)
+    answer = await paypal((data / "payloads/paypal/PAYMENT.SALE.COMPLETED.json").read_bytes())
+    assert (answer.status_code, answer.json()) == (200, {"inbox_id": None, "duplicate": False})
+    assert await inbox_size(database) == before
+
+
+async def test_both_webhooks_are_valid_during_a_move(paypal: Send) -> None:
+    event = paypal_event(f"PP-D-{next(numbers)}")
+    assert (await paypal(event, webhook_id=OLD_WEBHOOK_ID)).status_code == 200
+
+
+async def test_a_delivery_three_days_old_is_believed(
+    client: httpx.AsyncClient, certificates: MockCertificates
+) -> None:
+    """PayPal repeats so long; that a dispute is told again does no harm."""
+    raw = raw_of(paypal_event(f"PP-D-{next(numbers)}"))
+    headers = certificates.headers(raw, WEBHOOK_ID, ago=timedelta(days=3))
+    answer = await client.post("/webhooks/paypal", content=raw, headers={**JSON, **headers})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"PayPal-Transmission-Sig": ""},
+        {"PayPal-Transmission-Sig": "bm9wZQ=="},
+        {"PayPal-Transmission-Sig": "not base64!"},
+        {"PayPal-Transmission-Id": "t-2"},
+        {"PayPal-Transmission-Id": ""},
+        {"PayPal-Transmission-Time": "2026-01-01T00:00:00Z"},
+        {"PayPal-Auth-Algo": "SHA1withRSA"},
+        {"PayPal-Auth-Algo": ""},
+    ],
+    ids=str,
+)
+async def test_a_wrong_signature_writes_nothing(changes: dict[str, str], paypal: Send, database: Database) -> None:
+    before = await inbox_size(database)
+    answer = await paypal(paypal_event("PP-D-1"), changes=changes)
+    assert_problem(answer, 401, "bad-signature")
+    assert await inbox_size(database) == before
+
+
+async def test_another_body_under_the_same_signature_writes_nothing(
+    client: httpx.AsyncClient, certificates: MockCertificates, database: Database
+) -> None:
+    before = await inbox_size(database)
+    headers = certificates.headers(raw_of(paypal_event("PP-D-1")), WEBHOOK_ID)
+    answer = await client.post(
+        "/webhooks/paypal", content=raw_of(paypal_event("PP-D-2")), headers={**JSON, **headers}
+    )
+    assert_problem(answer, 401, "bad-signature")
+    assert await inbox_size(database) == before
+
+
+async def test_what_is_meant_for_another_tenants_or_a_retired_webhook_is_refused(paypal: Send) -> None:
+    """PayPal has signed it, but not for us."""
+    assert_problem(await paypal(paypal_event("PP-D-1"), webhook_id="another"), 401, "bad-signature")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "https://paypal.example/v1/notifications/certs/CERT-1",
+        "http://api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com.evil.example/v1/notifications/certs/CERT-1",
+        "https://evil.example/api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com@evil.example/v1/notifications/certs/CERT-1",
+        "https://evil.example#@api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://evil.example\\@api.paypal.com/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com:8443/v1/notifications/certs/CERT-1",
+        "https://api.paypal.com/v1/notifications/certs/../../oauth2/CERT-1",
+        "https://api.paypal.com/v1/notifications/certs/CERT-1?next=https://evil.example",
+        "https://www.paypal.com/v1/notifications/certs/CERT-1",
+        "https://API.paypal.com/v1/notifications/certs/CERT-1",
+        "https://127.0.0.1/v1/notifications/certs/CERT-1",
+        "file:///v1/notifications/certs/CERT-1",
+        "https://[::1",
+    ],
+)
+async def test_a_certificate_elsewhere_is_not_fetched(
+    url: str, paypal: Send, certificates: MockCertificates, database: Database
+) -> None:
+    before = await inbox_size(database)
+    answer = await paypal(paypal_event("PP-D-1"), changes={"PayPal-Cert-Url": url})
+    assert_problem(answer, 401, "bad-signature")
+    assert certificates.fetched == []
+    assert await inbox_size(database) == before
+
+
+async def test_a_certificate_that_nobody_trusted_vouches_for_is_refused(
+    client: httpx.AsyncClient, app: FastAPI, certificates: MockCertificates
+) -> None:
+    """Somebody else's authority, at PayPal's own address."""
+
+    class Swapped(MockCertificates):
+        def roots(self) -> list[bytes]:
+            return list(certificates.roots())
+
+    swapped = Swapped()
+    app.state.paypal = PayPal(swapped)
+    raw = raw_of(paypal_event("PP-D-1"))
+    answer = await client.post(
+        "/webhooks/paypal", content=raw, headers={**JSON, **swapped.headers(raw, WEBHOOK_ID)}
+    )
+    assert_problem(answer, 401, "bad-signature")
+
+
+@pytest.mark.parametrize(
+    "certificates",
+    [
+        MockCertificates(signer="evil.example"),
+        MockCertificates(signer="messageverificationcerts.paypal.com"),
+        MockCertificates(valid_from=datetime.now(UTC) - timedelta(days=40)),
+        MockCertificates(valid_from=datetime.now(UTC) + timedelta(days=1)),
+    ],
+    ids=["made out to another", "of production, at the sandbox", "expired", "not valid yet"],
+)
+async def test_a_certificate_that_is_not_paypals_or_not_valid_is_refused(
+    certificates: MockCertificates, client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    app.state.paypal = PayPal(certificates)
+    raw = raw_of(paypal_event("PP-D-1"))
+    headers = {**JSON, **certificates.headers(raw, WEBHOOK_ID)}
+    answer = await client.post("/webhooks/paypal", content=raw, headers=headers)
+    assert_problem(answer, 401, "bad-signature")
+
+
+async def test_a_certificate_is_fetched_once(paypal: Send, certificates: MockCertificates) -> None:
+    for _ in range(5):
+        assert (await paypal(paypal_event(f"PP-D-{next(numbers)}"))).status_code == 200
+    assert certificates.fetched == [URL]
+
+
+async def test_an_address_without_certificate_is_not_asked_again_and_again(
+    paypal: Send, certificates: MockCertificates
+) -> None:
+    nothing = "https://api.paypal.com/v1/notifications/certs/CERT-0"
+    for _ in range(5):
+        answer = await paypal(paypal_event("PP-D-1"), changes={"PayPal-Cert-Url": nothing})
+        assert_problem(answer, 401, "bad-signature")
+    assert certificates.fetched == [nothing]
+
+
+async def test_while_paypal_does_not_answer_it_is_told_to_try_again(
+    client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    class Away(MockCertificates):
+        async def fetch(self, url: str) -> bytes | None:
+            raise Unavailable("away")
+
+    away = Away()
+    app.state.paypal = PayPal(away)
+    raw = raw_of(paypal_event("PP-D-1"))
+    answer = await client.post("/webhooks/paypal", content=raw, headers={**JSON, **away.headers(raw, WEBHOOK_ID)})
+    assert_problem(answer, 503, "unavailable")
+    assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"resource": {}},
+        {"event_type": "CUSTOMER.DISPUTE.CREATED", "resource": []},
+        {"event_type": "CUSTOMER.DISPUTE.CREATED", "resource": {}},
+        paypal_event("PP 1"),
+    ],
+    ids=["no type", "no object", "no id", "id with spaces"],
+)
+async def test_values_that_cannot_be_are_refused(body: Any, paypal: Send) -> None:
+    assert_problem(await paypal(body), 422, "invalid")
+
+
+async def test_what_is_not_proper_json_is_a_bad_request(paypal: Send) -> None:
+    assert_problem(await paypal(b'{"event_type": "\xff"}'), 400, "bad-json")
+
+
+async def test_without_a_webhook_id_nothing_is_accepted(
+    paypal: Send, app: FastAPI, settings: Any, assembled: Any
+) -> None:
+    app.state.assembled = replace(assembled, settings=settings.model_copy(update={"paypal_webhook_ids": ()}))
+    assert_problem(await paypal(paypal_event("PP-D-1")), 503, "unavailable")
