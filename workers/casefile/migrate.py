@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
-from workers.casefile import audit_models, people_models, record_models, refund_models  # noqa: F401  # tables of Base, too
+from workers.casefile import audit_models, people_models, record_models, refund_models, ticket_models  # noqa: F401  # Base's
 from workers.casefile.db import SCHEMA
 from workers.casefile.models import Base
 
