@@ -14,6 +14,8 @@ from tests.casefile.history import History
 from tests.casefile.own_database import url_of
 from workers.casefile.db import Database
 from workers.casefile.models import Case
+from workers.casefile.ticket_models import Channel
+from workers.casefile.tickets import Tickets, Written
 from workers.runtime.commands.audit import register
 from workers.runtime.errors import UserError
 from workers.runtime.settings import load_settings
@@ -114,3 +116,18 @@ async def test_an_open_case_and_an_unknown_one_are_not_erased(history: History) 
         await audit("export", "300")
     async with history.database.sessions() as session:
         assert await session.scalar(select(Case.state).where(Case.id == "200")) == "open"
+
+
+async def test_a_customer_s_tickets_are_exported_and_erased(history: History) -> None:
+    books = Tickets(history.database)
+    for ticket_id in ("chat-a", "chat-b"):
+        await books.take(Written(ticket_id, "m-1", Channel.CHAT, "ada@example.com", "Ada", "", "Where is it?"))
+    await books.solve("chat-a")
+    told = json.loads(await audit("export-customer", "Ada@example.com"))
+    assert [ticket["id"] for ticket in told["tickets"]] == ["chat-a", "chat-b"]
+    await audit("erase-customer", "ada@example.com", says="n", code=1)
+    with pytest.raises(UserError, match="chat-b"):
+        await audit("erase-customer", "ada@example.com", "--yes")
+    await books.solve("chat-b")
+    assert "1 tickets are erased" in await audit("erase-customer", "ada@example.com", "--by", "kim", says="y")
+    assert "0 tickets" in await audit("erase-customer", "ada@example.com", "--yes")

@@ -1,8 +1,9 @@
-"""A person's request: everything that the case file holds of an order, and its erasure after the case has ended.
+"""A person's request: everything that the case file holds of an order or a ticket, and its erasure afterwards.
 
 Erased are words, facts and names. That something happened, of which kind and when, stays, and so does the chain.
 """
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -10,12 +11,14 @@ from sqlalchemy import func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from workers.casefile import ticket_erasure
 from workers.casefile.audit_models import AuditEntry
 from workers.casefile.db import Database
 from workers.casefile.models import Base, Case, CustomerRequest, InboxRow, TimelineEntry
 from workers.casefile.record_models import Instance, Record
 from workers.casefile.refund_models import Refund, RefundApproval
 from workers.casefile.seal import ERASED, ERASED_UP_TO
+from workers.casefile.ticket_models import Ticket, TicketState
 
 FINISHED = ("done", "terminated")
 """States of a case that may be erased."""
@@ -39,6 +42,7 @@ async def export(database: Database, case_id: str) -> dict[str, Any] | None:
             ],
             "messages": [_columns(row) for row in await session.scalars(_messages(case_id).order_by(InboxRow.id))],
             "audit": [_columns(row) for row in await session.scalars(seals)],
+            **await ticket_erasure.held(session, ids),
         }
 
 
@@ -51,12 +55,52 @@ async def erase(database: Database, case_id: str, actor: str) -> int | None:
     return await database.run(lambda session: _erase(session, case_id, actor))
 
 
+@dataclass(frozen=True, slots=True)
+class OfCustomer:
+    """A customer's tickets: those that were erased, and those that somebody still works on."""
+
+    erased: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+async def export_customer(database: Database, email: str) -> dict[str, Any]:
+    """Everything that is held of a customer's tickets; their cases are exported by their own ids."""
+    async with database.sessions() as session:
+        ids = [ticket.id for ticket in await ticket_erasure.of_customer(session, email)]
+        return await ticket_erasure.held(session, ids)
+
+
+async def erase_customer(database: Database, email: str, actor: str) -> OfCustomer:
+    """Erase a customer's tickets, each with its case, but for those whose case has not ended; and those without a
+    case that are open. Idempotent."""
+
+    async def work(session: AsyncSession) -> OfCustomer:
+        done: list[str] = []
+        left: list[str] = []
+        for ticket in await ticket_erasure.of_customer(session, email):
+            (done if await _erase_ticket(session, ticket, actor) else left).append(ticket.id)
+        return OfCustomer(tuple(done), tuple(left))
+
+    return await database.run(work)
+
+
+async def _erase_ticket(session: AsyncSession, ticket: Ticket, actor: str) -> bool:
+    if await session.get(Case, ticket.id) is not None:
+        return await _erase(session, ticket.id, actor) is not None
+    if ticket.state == TicketState.OPEN:
+        return False
+    await ticket_erasure.erase(session, [ticket.id])
+    return True
+
+
 async def _erase(session: AsyncSession, case_id: str, actor: str) -> int | None:
     finished = select(Case).where(Case.id == case_id, Case.state.in_(FINISHED)).with_for_update()
     if (case := await session.scalar(finished)) is None:
         return None
     case.shop_order = None
-    erased = sum([await _erase_timeline(session, each, actor) for each in await _ids(session, case_id)])
+    ids = await _ids(session, case_id)
+    erased = sum([await _erase_timeline(session, each, actor) for each in ids])
+    await ticket_erasure.erase(session, ids)
     messages = _messages(case_id).with_only_columns(InboxRow.id)
     await session.execute(update(InboxRow).where(InboxRow.id.in_(messages)).values(variables={}))
     await session.execute(update(CustomerRequest).where(CustomerRequest.case_id == case_id).values(facts={}))

@@ -26,7 +26,10 @@ audit = typer.Typer(
     no_args_is_help=True, help="Verify that history is as it was written; export and erase a case."
 )
 
-CaseId = Annotated[str, typer.Argument(help="The shop's order id.")]
+CaseId = Annotated[str, typer.Argument(help="The shop's order id, or a ticket's.")]
+Email = Annotated[str, typer.Argument(help="The customer's mail address.", metavar="ADDRESS")]
+By = Annotated[str | None, typer.Option("--by", help="Who erases; your name on this machine without it.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Result = TypeVar("Result")
 
 
@@ -116,8 +119,8 @@ def export_command(case_id: CaseId) -> None:
 @audit.command("erase")
 def erase_command(
     case_id: CaseId,
-    by: Annotated[str | None, typer.Option(help="Who erases; your name on this machine without it.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    by: By = None,
+    yes: Yes = False,
 ) -> None:
     """Erase the personal data of a finished case for good: order, questions, answers, words of the timeline.
 
@@ -134,6 +137,28 @@ def erase_command(
             hint="`orderops audit show` shows it; a case is erased when it is done or terminated.",
         )
     Console().print(f"{erased} entries of case {case_id} are erased.", markup=False)
+
+
+@audit.command("export-customer")
+def export_customer_command(email: Email) -> None:
+    """Print all that is held of a customer's tickets, as JSON."""
+    held = asyncio.run(_with_database(lambda database: erasure.export_customer(database, email)))
+    typer.echo(orjson.dumps(held, None, orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+
+
+@audit.command("erase-customer")
+def erase_customer_command(email: Email, by: By = None, yes: Yes = False) -> None:
+    """Erase a customer's tickets for good, with what they and agents wrote, unless somebody works on them."""
+    if not yes and not typer.confirm("Erase this customer's tickets? They cannot be brought back."):
+        raise typer.Exit(1)
+    actor = by or getpass.getuser()
+    tickets = asyncio.run(_with_database(lambda database: erasure.erase_customer(database, email, actor)))
+    Console().print(f"{len(tickets.erased)} tickets are erased.", markup=False)
+    if tickets.left:
+        raise UserError(
+            f"Not erased, because somebody works on them: {', '.join(tickets.left)}.",
+            hint="Erase again once they are solved and their cases have ended.",
+        )
 
 
 def _held(case_id: str) -> dict[str, Any]:
