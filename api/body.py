@@ -14,6 +14,7 @@ from api.errors import Problem, invalid
 Model = TypeVar("Model", bound=BaseModel)
 
 MEGABYTE = 1024 * 1024
+MULTIPART = "multipart/form-data"
 MAX_SECONDS = 10.0
 MAX_DISCARDED = 8 * MEGABYTE
 DISCARD_SECONDS = 1.0
@@ -62,7 +63,8 @@ def fit(model: type[Model], value: Any) -> Model:
 
 def _check_type(request: Request, types: frozenset[str]) -> None:
     content_type, _, parameter = request.headers.get("content-type", "").lower().partition(";")
-    charset = parameter.strip().removeprefix("charset=").strip('"')
+    boundary = content_type.strip() == MULTIPART and parameter.strip().startswith("boundary=")
+    charset = "" if boundary else parameter.strip().removeprefix("charset=").strip('"')
     if content_type.strip() not in types or charset not in {"", "utf-8"}:
         wanted = " or ".join(sorted(types))
         raise Problem("wrong-type", f"The content type must be {wanted}, in UTF-8.", headers=_CLOSE)

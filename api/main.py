@@ -39,6 +39,8 @@ from api.routes import (
     refunds,
     site,
     tasks,
+    ticket_webhooks,
+    tickets,
     ui_case,
     ui_cases,
     ui_events,
@@ -53,6 +55,7 @@ from api.schemas.payments import PayPalEvent, StripeEvent
 from api.schemas.refunds import RefundAsked
 from api.schemas.shopify import ShopifyOrder
 from api.schemas.tasks import Claim, Completion
+from api.schemas.tickets import ChatMessage, InboundMail, TicketAsked, ZendeskEvent
 from workers.runtime.bootstrap import Assembled
 
 PAGES = (ui_start.router, ui_cases.router, ui_case.router, ui_tasks.router, ui_processes.router, ui_events.router)
@@ -80,11 +83,13 @@ def create_app(assembled: Assembled) -> FastAPI:
         webhooks.router,
         parcel_webhooks.router,
         payment_webhooks.router,
+        ticket_webhooks.router,
         processes.router(assembled.processes),
         tasks.router,
         incidents.router,
         cases.router,
         refunds.router,
+        tickets.router,
         health.router,
     )
     app.state.changes = Changes(assembled.database)
@@ -93,8 +98,8 @@ def create_app(assembled: Assembled) -> FastAPI:
     app.state.openid = OpenId(assembled.settings) if assembled.settings.oidc_issuer else None
     _serve_files(app)
     payloads = [message.payload for process in assembled.processes for message in process.messages]
-    of_webhooks = (ShopifyOrder, SupplierEvent, StripeEvent, PayPalEvent)
-    add_schemas(app, [ProblemBody, *of_webhooks, Claim, Completion, RefundAsked, *payloads])
+    of_webhooks = (ShopifyOrder, SupplierEvent, StripeEvent, PayPalEvent, ZendeskEvent, InboundMail, ChatMessage)
+    add_schemas(app, [ProblemBody, *of_webhooks, Claim, Completion, RefundAsked, TicketAsked, *payloads])
     return app
 
 

@@ -24,6 +24,7 @@ class Scope(StrEnum):
     INCIDENTS = "incidents"
     PROCESSES = "processes"
     REFUNDS = "refunds"
+    TICKETS = "tickets"
     METRICS = "metrics"
 
 

@@ -42,6 +42,11 @@ class Right(Enum):
         roles=frozenset({Role.AGENT, Role.LEAD, Role.FINANCE}),
         scopes=frozenset({Scope.REFUNDS}),
     )
+    WRITE = Holders(
+        "write down what a customer says, as a ticket",
+        roles=frozenset({Role.AGENT, Role.LEAD}),
+        scopes=frozenset({Scope.TICKETS}),
+    )
     MEASURE = Holders("read the metrics", roles=frozenset({Role.ADMIN}), scopes=frozenset({Scope.METRICS}))
 
     def held_by(self, actor: Actor) -> bool:
@@ -55,6 +60,9 @@ ROUTES: Mapping[str, Right] = {
     "POST /webhooks/carriers/{service}": Right.OPEN,
     "POST /webhooks/stripe": Right.OPEN,
     "POST /webhooks/paypal": Right.OPEN,
+    "POST /webhooks/zendesk": Right.OPEN,
+    "POST /webhooks/mail": Right.OPEN,
+    "POST /webhooks/chat": Right.OPEN,
     "GET /c/{token}": Right.OPEN,
     "POST /c/{token}": Right.OPEN,
     "GET /livez": Right.OPEN,
@@ -99,6 +107,9 @@ ROUTES: Mapping[str, Right] = {
     "GET /cases/{case_id}/refundable": Right.READ,
     "POST /refunds": Right.REFUND,
     "GET /refunds/{refund_id}": Right.READ,
+    "POST /tickets": Right.WRITE,
+    "GET /tickets": Right.READ,
+    "GET /tickets/{ticket_id}": Right.READ,
     "GET /metrics": Right.MEASURE,
     "POST /_bulk": Right.OPEN,
     "PUT /_component_template/{name}": Right.OPEN,

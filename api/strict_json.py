@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from api.errors import Problem, pointer
@@ -11,14 +11,16 @@ from api.errors import Problem, pointer
 MAX_DEPTH = 64
 INT64 = range(-(2**63), 2**63)
 
+Check = Callable[[str, tuple[str | int, ...]], None]
+
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes, *, mend: bool = False) -> Any:
     """The value of a JSON text.
 
     400 for what is not JSON, NaN and infinity, numbers beyond 64 bits, duplicate keys, and nesting deeper than 64;
-    422 for NUL and lone surrogates, which are JSON but no text.
+    422 for NUL and lone surrogates, which are JSON but no text; with `mend` they are replaced instead.
     """
     try:
         value = json.loads(
@@ -34,8 +36,8 @@ def parse(body: bytes) -> Any:
         raise Problem("bad-json", f"Not JSON: line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise _too_deep() from None
-    _check_strings_and_depth(value)
-    return value
+    _check_strings_and_depth(value, _let_through if mend else check_text)
+    return _mended(value) if mend else value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -67,25 +69,39 @@ def _too_deep() -> Problem:
     return Problem("bad-json", f"The body is nested deeper than {MAX_DEPTH} levels.")
 
 
-def _check_strings_and_depth(value: Any) -> None:
+def _check_strings_and_depth(value: Any, check: Check) -> None:
     waiting: list[tuple[Any, tuple[str | int, ...]]] = [(value, ())]
     while waiting:
         item, path = waiting.pop()
         if isinstance(item, str):
-            check_text(item, path)
+            check(item, path)
         elif isinstance(item, (dict, list)):
             if len(path) >= MAX_DEPTH:
                 raise _too_deep()
-            waiting.extend((child, (*path, key)) for key, child in _children(item, path))
+            waiting.extend((child, (*path, key)) for key, child in _children(item, path, check))
 
 
-def _children(item: dict[str, Any] | list[Any], path: tuple[str | int, ...]) -> Iterator[tuple[str | int, Any]]:
+def _children(
+    item: dict[str, Any] | list[Any], path: tuple[str | int, ...], check: Check
+) -> Iterator[tuple[str | int, Any]]:
     if isinstance(item, list):
         yield from enumerate(item)
         return
     for key, child in item.items():
-        check_text(key, path)
+        check(key, path)
         yield key, child
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return _NO_TEXT.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_mended(each) for each in value]
+    return {_mended(key): _mended(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _let_through(_text: str, _path: tuple[str | int, ...]) -> None:
+    """Any text will do."""
 
 
 def check_text(text: str, path: tuple[str | int, ...]) -> None:

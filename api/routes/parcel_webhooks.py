@@ -88,10 +88,7 @@ async def from_supplier(  # noqa: PLR0913, PLR0917  # what FastAPI hands in
     """Idempotent by supplier order and tracking number, for ever. An order that is not known yet is fine: the
     message waits for it, and the supplier is asked every six hours anyway."""
     raw = await body.read(request, types=JSON)
-    signed = x_orderops_timestamp.encode("latin-1") + b"." + raw
-    header = "X-Orderops-Signature"
-    signatures.verify(signed, x_orderops_signature, settings.supplier_secrets, written=bytes.hex, header=header)
-    signatures.verify_age(x_orderops_timestamp, header="X-Orderops-Timestamp")
+    signatures.verify_ours(raw, x_orderops_timestamp, x_orderops_signature, settings.supplier_secrets)
     event = body.fit(SupplierEvent, strict_json.parse(raw))
     if event.event != "shipped":
         return NOTHING

@@ -27,6 +27,7 @@ HOLDERS = {
     Right.RETRY: {Role.LEAD, Role.ADMIN, Scope.INCIDENTS},
     Right.START: {Role.ADMIN, Scope.PROCESSES},
     Right.REFUND: {Role.AGENT, Role.LEAD, Role.FINANCE, Scope.REFUNDS},
+    Right.WRITE: {Role.AGENT, Role.LEAD, Scope.TICKETS},
     Right.MEASURE: {Role.ADMIN, Scope.METRICS},
 }
 """Written down a second time: what somebody may is not to change by mistake."""

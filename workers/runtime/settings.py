@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     """The same, by which EasyPost signs."""
     aftership_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """The same, by which AfterShip signs."""
+    zendesk_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """The same, by which Zendesk signs."""
+    mail_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """The same, by which the mail service signs that hands customers' mails over."""
+    chat_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """The same, by which the chat signs."""
     stripe_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Signing secrets of the webhook endpoint at Stripe (whsec_…), the same way."""
     paypal_webhook_ids: Annotated[tuple[str, ...], NoDecode] = ()
@@ -101,6 +107,9 @@ class Settings(BaseSettings):
         "supplier_secrets",
         "easypost_secrets",
         "aftership_secrets",
+        "zendesk_secrets",
+        "mail_secrets",
+        "chat_secrets",
         "api_tokens",
         "oidc_roles",
         mode="before",

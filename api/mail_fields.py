@@ -1,0 +1,76 @@
+"""The fields of a mail that a mail service hands over: as a form, with or without files, or as JSON."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+
+from api import body, form_body, strict_json
+from api.errors import Problem
+
+TYPES = frozenset({"application/json", form_body.TYPE, body.MULTIPART})
+MOST_FIELDS = 300
+
+_BOUNDARY = re.compile(r"boundary=\"?([\w'()+,./:=? -]{1,70}?)\"?\s*(?:;|$)", re.IGNORECASE)
+_NAME = re.compile(rb"[;\s]name=\"([^\"\r\n]{1,100})\"", re.IGNORECASE)
+_FILE = re.compile(rb"[;\s]filename\*?=", re.IGNORECASE)
+
+
+async def read(request: Request) -> tuple[bytes, dict[str, str]]:
+    """The body as it came and its fields, each at its first appearance; files are left out."""
+    raw = await body.read(request, types=TYPES)
+    content_type = request.headers["content-type"]
+    match content_type.partition(";")[0].strip().lower():
+        case "application/json":
+            fields = _from_json(raw)
+        case body.MULTIPART:
+            fields = _first(_from_parts(raw, content_type))
+        case _:
+            fields = _first(_from_form(raw))
+    return raw, fields
+
+
+def _from_json(raw: bytes) -> dict[str, str]:
+    """Texts and numbers; Mailgun has its signature in an object of its own."""
+    value = strict_json.parse(raw, mend=True)
+    if not isinstance(value, dict):
+        raise Problem("invalid", "The body has to be an object.")
+    signature = value.get("signature")
+    flat = {**value, **signature} if isinstance(signature, dict) else value
+    return {name: str(each) for name, each in flat.items() if isinstance(each, str | int)}
+
+
+def _from_form(raw: bytes) -> Iterator[tuple[str, str]]:
+    try:
+        yield from parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS
+        )
+    except ValueError:
+        raise _malformed() from None
+
+
+def _from_parts(raw: bytes, content_type: str) -> Iterator[tuple[str, str]]:
+    boundary = _BOUNDARY.search(content_type)
+    if boundary is None:
+        raise _malformed()
+    delimiter = b"--" + boundary[1].encode()
+    parts = (b"\r\n" + raw).split(b"\r\n" + delimiter)
+    if len(parts) < 2 or len(parts) > MOST_FIELDS + 2:
+        raise _malformed()
+    for part in parts[1:]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        name = _NAME.search(head[:2_000])
+        if name and not _FILE.search(head[:2_000]):
+            yield name[1].decode("utf-8", "replace"), content.decode("utf-8", "replace")
+
+
+def _first(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, text in pairs:
+        fields.setdefault(name, text)
+    return fields
+
+
+def _malformed() -> Problem:
+    return Problem("invalid", "The form is not encoded as it should be.")
