@@ -12,7 +12,8 @@ from workers.ports.carriers import ParcelState, Scan
 from workers.ports.payments import Dispute, DisputeState, Refund, RefundState
 from workers.ports.values import Money
 from workers.runtime.mocked import webhooks
-from workers.runtime.mocked.webhooks import Webhook, signature
+from workers.runtime.mocked.customers import Letter, webhook
+from workers.runtime.mocked.webhooks import Webhook, sealed, signature
 
 NOW, MONEY = datetime(2026, 3, 2, 8, 30, tzinfo=UTC), Money(1_000, "EUR")
 UNIQUE = uuid.uuid4().hex
@@ -43,3 +44,20 @@ async def test_it_is_taken_and_stored(client: httpx.AsyncClient, told: Webhook) 
     )
     assert answer.status_code == 200, answer.text
     assert answer.json()["inbox_id"] is not None
+
+
+@pytest.mark.parametrize("channel", ["mail", "chat", "zendesk"])
+async def test_what_a_customer_writes_is_taken_and_so_is_more_of_it(
+    client: httpx.AsyncClient, channel: str
+) -> None:
+    ticket_id = None
+    for text in ("Where is my lamp?", "Hello?"):
+        told, expected = webhook(Letter(channel, "ada@example.com", "Ada", "My lamp", text), ticket_id)
+        told = sealed(told, SECRET, int(time.time()))
+        headers = signature(told.sender, SECRET, told.body, int(time.time()))
+        answer = await client.post(
+            told.path, content=told.body, headers={"Content-Type": "application/json", **headers}
+        )
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["ticket_id"] == expected == (ticket_id or expected)
+        ticket_id = expected

@@ -26,7 +26,7 @@ from workers.adapters.shopify_orders import to_order
 from workers.ports.currencies import describe
 from workers.ports.values import Money
 from workers.runtime.errors import UserError
-from workers.runtime.mocked import clock, money, parcels, support
+from workers.runtime.mocked import clock, customers, money, parcels, support
 from workers.runtime.mocked.screen import LimitOption, OrderOption, add, ask, console, new_table, when
 
 HELP = """The mocked outside world: make it fail, read its books, act as customer, supplier, carrier and bank.
@@ -265,5 +265,5 @@ def _one_line(address: dict[str, Any]) -> str:
     return ", ".join(str(address[key]) for key in keys if address.get(key))
 
 
-for part in (parcels, money, support, clock):
+for part in (parcels, money, customers, support, clock):
     part.add_to(mock)

@@ -1,4 +1,4 @@
-"""What suppliers, carriers and payment providers tell us of themselves: webhooks, signed as theirs are."""
+"""What others tell us of themselves: webhooks, signed as theirs are."""
 
 import asyncio
 import base64
@@ -9,7 +9,8 @@ import time
 import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -98,9 +99,9 @@ def _of_stripe(kind: str, described: Mapping[str, Any]) -> Webhook:
 
 
 def signature(sender: str, secret: str, body: bytes, at: int) -> dict[str, str]:
-    """The headers that they sign with; PayPal signs with a certificate instead."""
+    """The headers that they sign with; PayPal signs with a certificate instead, mail services in the body."""
     match sender:
-        case "supplier":
+        case "supplier" | "chat":
             signed = _hmac(secret, str(at).encode() + b"." + body)
             return {"X-Orderops-Timestamp": str(at), "X-Orderops-Signature": signed.hex()}
         case "easypost":
@@ -108,9 +109,24 @@ def signature(sender: str, secret: str, body: bytes, at: int) -> dict[str, str]:
             return {"X-Hmac-Signature": f"hmac-sha256-hex={_hmac(normal, body).hex()}"}
         case "aftership":
             return {"aftership-hmac-sha256": base64.b64encode(_hmac(secret, body)).decode()}
+        case "zendesk":
+            timestamp, header = datetime.fromtimestamp(at, UTC).isoformat(), "X-Zendesk-Webhook-Signature"
+            digest = _hmac(secret, timestamp.encode() + body)
+            return {header: base64.b64encode(digest).decode(), f"{header}-Timestamp": timestamp}
+        case "mail":
+            return {}
         case _:
             signed = _hmac(secret, str(at).encode() + b"." + body)
             return {"Stripe-Signature": f"t={at},v1={signed.hex()}"}
+
+
+def sealed(told: Webhook, secret: str, at: int) -> Webhook:
+    """With the signature in it, where that is its place."""
+    if told.sender != "mail":
+        return told
+    token = uuid.uuid4().hex
+    signed = _hmac(secret, f"{at}{token}".encode()).hex()
+    return replace(told, content={**told.content, "timestamp": str(at), "token": token, "signature": signed})
 
 
 def tell(told: Webhook, *, untold: bool) -> None:
@@ -126,6 +142,7 @@ async def deliver(told: Webhook) -> str:
     secret = os.environ.get(setting, "").split(",")[0].strip()
     if not secret:
         return f"We were not told: {setting} is not set."
+    told = sealed(told, secret, int(time.time()))
     address = f"http://{settings.api_host}:{settings.api_port}"
     headers = {"Content-Type": "application/json"}
     headers |= await _signed(told, secret)
