@@ -11,7 +11,7 @@ from workers.runtime.errors import UserError
 from workers.runtime.mocked.screen import console
 from workers.runtime.mocked.webhooks import Webhook, tell
 
-WRITE_HELP = """Let a customer write to us. Mail service, chat or Zendesk tell us by their webhook, if the api runs.
+WRITE_HELP = """Let a customer write to us. Mail service, chat or Zendesk tells us by its webhook, if the api runs.
 
 Examples:
 
