@@ -32,8 +32,8 @@ calendars = st.builds(
 )
 moments = st.datetimes(datetime(2018, 1, 1), datetime(2019, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 near_changes = st.builds(
-    lambda day, second: datetime(*day, tzinfo=UTC) + timedelta(seconds=second),
-    st.sampled_from([(2018, 3, 25), (2018, 10, 28), (2018, 11, 4), (2019, 3, 10), (2019, 4, 7), (2018, 12, 31)]),
+    lambda day, second: datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(seconds=second),
+    st.sampled_from(["2018-03-25", "2018-10-28", "2018-11-04", "2019-03-10", "2019-04-07", "2018-12-31"]),
     st.integers(-DAY * 60, DAY * 60),
 )
 anywhen = moments | near_changes

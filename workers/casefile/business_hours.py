@@ -1,8 +1,8 @@
 """Arithmetic over business hours: when so much working time has passed, and how much passes between two moments.
 
-A day's hours are what the clock on the wall shows. Each year is laid out once, as spans between moments in UTC, each
-with the working time of the year until its end. Every question after that is a search in them, however far apart the
-moments are.
+A day's hours are what the clock on the wall shows. Each year is laid out once, as spans between moments in UTC,
+each with the working time of the year until its end. Every question after that is a search in them, however far
+apart the moments are.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 DAY = 24 * 60
 """Minutes."""
-YEARS = range(1970, 2200)
+YEARS = range(1970, 2101)
 """Moments outside these are refused: they are mistakes, and would only cost time."""
 NO_TIME = timedelta()
 
@@ -138,17 +138,19 @@ def region(code: str) -> tuple[str, str | None]:
     """Country and region as the library calls them. Raises ValueError for one that it does not know."""
     if not code:
         return "", None
-    from holidays import list_supported_countries  # noqa: PLC0415  # only who has holidays waits for it to load
+    from holidays import country_holidays  # noqa: PLC0415  # only who has holidays waits for it to load
 
     country, _, part = code.upper().partition("-")
-    known = list_supported_countries(include_aliases=False)
-    if country not in known:
-        raise ValueError("A country is two letters, such as DE, FR or US.")
-    parts = {each.upper(): each for each in known[country]}
-    if part and part not in parts:
-        some = f": {', '.join(parts.values())}" if parts else ""
+    try:
+        known = country_holidays(country if len(country) == 2 else "").subdivisions
+    except NotImplementedError:
         raise ValueError(
-            f"This country has {'these' if parts else 'no'} regions with holidays of their own{some}."
+            "has to be a country of two letters, such as DE, or one with its region, such as DE-BE"
+        ) from None
+    parts = {each.upper(): each for each in known}
+    if part and part not in parts:
+        raise ValueError(
+            f"has to name a region of this country that the library knows: {', '.join(parts) or 'none'}"
         )
     return country, parts.get(part)
 

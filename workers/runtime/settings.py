@@ -7,8 +7,11 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AnyHttpUrl, Field, PostgresDsn, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from workers.casefile import opening_hours
+from workers.casefile.business_hours import BusinessHours
 from workers.runtime.errors import UserError
 from workers.runtime.native.config import StackConfig
 from workers.runtime.native.state import environment_of
@@ -83,6 +86,14 @@ class Settings(BaseSettings):
     """Password the engine's exporter logs in with."""
     audit_anchors: Path | None = None
     """A file that the bridge tells every anchor of the audit trail; without one, only the log has them."""
+    sla_time_zone: str = "Europe/Berlin"
+    """By whose clock the hours of the SLA clock are meant."""
+    sla_hours: str = "mon-fri 09:00-17:30"
+    """When support works, weekday by weekday, or `always`: the SLA clock counts then only."""
+    sla_holidays: str = Field("DE", validate_default=False)
+    """Country, or country and region, on whose public holidays it does not; empty for none."""
+    sla_closed_days: str = ""
+    """Further days on which it does not, or in the hours named with them only."""
     search_url: AnyHttpUrl | None = None
     """OpenSearch of a full local stack: deploying waits for Tasklist's forms there, and log-ins are kept there."""
     worker_host: str = "127.0.0.1"
@@ -138,6 +149,24 @@ class Settings(BaseSettings):
             raise ValueError("is needed with an issuer")
         return value
 
+    @field_validator("sla_time_zone", "sla_hours", "sla_holidays", "sla_closed_days")
+    @classmethod
+    def _readable(cls, value: str, info: ValidationInfo) -> str:
+        parse = {
+            "sla_time_zone": opening_hours.parse_zone,
+            "sla_hours": opening_hours.parse_week,
+            "sla_holidays": opening_hours.parse_holidays,
+            "sla_closed_days": opening_hours.parse_days,
+        }
+        parse[str(info.field_name)](value)
+        return value
+
+    def business_hours(self) -> BusinessHours:
+        """The hours of the SLA clock. Made once, they keep what they found out."""
+        return opening_hours.business_hours(
+            self.sla_time_zone, self.sla_hours, self.sla_holidays, self.sla_closed_days
+        )
+
     def operate_address(self, instance: int | None) -> str | None:
         """Of a process instance in Operate."""
         return (
@@ -154,6 +183,13 @@ class Settings(BaseSettings):
         return str(self.otlp_endpoint) if self.otlp_endpoint else None
 
 
+def _told(item: ErrorDetails) -> str:
+    """The key of what is wrong, with what would be right where we know it."""
+    key = f"ORDEROPS_{str(item['loc'][0]).upper()}"
+    why = item.get("ctx", {}).get("error")
+    return f"{key} ({why})" if isinstance(why, ValueError) else key
+
+
 @cache
 def load_settings() -> Settings:
     """The settings of this process: from the environment, else those of the local instance that runs.
@@ -166,9 +202,8 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        keys = sorted({f"ORDEROPS_{str(item['loc'][0]).upper()}" for item in error.errors()})
         raise UserError(
-            f"These settings are missing or wrong: {', '.join(keys)}.",
+            f"These settings are missing or wrong: {', '.join(sorted({_told(item) for item in error.errors()}))}.",
             hint="Is a stack running? `orderops status` says so, `orderops up` starts one and sets all of them; "
             "docs/reference/settings.md says what each is.",
         ) from None
