@@ -78,7 +78,7 @@ def test_time_zones_have_names(text: str) -> None:
 
 
 def test_holidays_are_those_of_a_place_or_none() -> None:
-    assert [parse_holidays(text) for text in ("", " de-be ", "US")] == ["", "DE-BE", "US"]
+    assert [parse_holidays(text) for text in ("", "none", " de-be ", "US")] == ["", "", "DE-BE", "US"]
 
 
 def test_all_of_it_makes_business_hours() -> None:

@@ -49,8 +49,9 @@ def parse_week(text: str) -> tuple[Spans, ...]:
 
 
 def parse_holidays(text: str) -> str:
-    """A country, or a country and its region; empty for no holidays."""
+    """A country, or a country and its region; empty or `none` for no holidays."""
     code = text.strip().upper()
+    code = "" if code == "NONE" else code
     region(code)
     return code
 

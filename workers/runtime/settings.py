@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     sla_hours: str = "mon-fri 09:00-17:30"
     """When support works, weekday by weekday, or `always`: the SLA clock counts then only."""
     sla_holidays: str = Field("DE", validate_default=False)
-    """Country, or country and region, on whose public holidays it does not; empty for none."""
+    """Country, or country and region, on whose public holidays it does not; empty or `none` for none."""
     sla_closed_days: str = ""
     """Further days on which it does not, or in the hours named with them only."""
     search_url: AnyHttpUrl | None = None
