@@ -14,10 +14,15 @@ from workers.casefile.refund_models import Refund
 
 
 async def objection(session: AsyncSession, key: int, actor: Actor, answers: Mapping[str, Any]) -> str | None:
-    """Why these answers to a task would not count as an approval; None when they would, or it is another task."""
+    """Why these answers to a task would not count as an approval; None when they would, or it is another task.
+
+    No program approves: it could name whomever it wants as the one who did.
+    """
     task = await session.get(Task, key)
     if task is None or task.element_id != TASK:
         return None
+    if actor.kind != "person":
+        return "a person gives it, logged in as themselves"
     of_instance = select(Refund).where(Refund.process_instance_key == task.process_instance_key)
     refund = (await session.scalars(of_instance)).first()
     policy = await policy_of(session, task.process_instance_key)
@@ -25,13 +30,12 @@ async def objection(session: AsyncSession, key: int, actor: Actor, answers: Mapp
         return None
     so_far = await verdict_of(session, refund, policy, task.process_instance_key)
     assert so_far is not None  # noqa: S101  # no answer at all is a verdict, too
-    person = actor.name if actor.kind == "person" else task.assignee
     answer = Answer(
         key,
-        person,
+        actor.name,
         answers.get("decision"),
         answers.get("new_amount"),
         answers.get("why"),
         datetime.now(UTC),
     )
-    return complaint(refund, policy, so_far, answer, await roles_of(session, [person]))
+    return complaint(refund, policy, so_far, answer, await roles_of(session, [actor.name]))

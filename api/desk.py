@@ -37,13 +37,7 @@ class Desk:
         task = await self._of_ours(key)
         whom = "" if assignee == self._actor.name else f" for {assignee}"
         await self._note(task, "task_claim", f"takes {_named(task)}{whom}")
-        try:
-            await engine_in_time(self._engine.assign_user_task(key, assignee))
-        except EngineNotFound:
-            raise _finished() from None
-        except EngineConflict:
-            if (await self._open(key)).assignee != assignee:
-                raise _somebody_elses() from None
+        await self._assign(key, assignee)
 
     async def unclaim(self, key: int) -> None:
         """Putting back what nobody has is fine. A lead puts back what others have, too."""
@@ -51,8 +45,10 @@ class Desk:
         if self._actor.kind == "person":
             if task.assignee is None:
                 return
-            if task.assignee != self._actor.name and Role.LEAD not in self._actor.roles:
-                raise _somebody_elses()
+            if Role.LEAD not in self._actor.roles:
+                if task.assignee != self._actor.name:
+                    raise _somebody_elses()
+                await self._assign(key, self._actor.name)
         await self._note(task, "task_unclaim", f"puts {_named(task)} back")
         try:
             await engine_in_time(self._engine.unassign_user_task(key))
@@ -60,16 +56,16 @@ class Desk:
             raise _finished() from None
 
     async def complete(self, key: int, variables: Mapping[str, Any]) -> None:
-        """The answers are held against the form; 409 when it is finished, or somebody else's. What nobody has
-        becomes theirs first, so that it is known who did it."""
+        """The answers are held against the form; 409 when it is finished, or somebody else's. It becomes theirs
+        first, unless it is, so that it is known who did it."""
         task = await self._of_ours(key)
         form = await self._store.run(lambda session: forms.form_of(session, key))
         answers = forms.check(form, variables)
         if self._actor.kind == "person" and task.assignee not in {None, self._actor.name}:
             raise _somebody_elses()
         await self._refuse_what_would_not_count(task, key, answers)
-        if self._actor.kind == "person" and task.assignee is None:
-            await self.claim(key, self._actor.name)
+        if self._actor.kind == "person":
+            await (self.claim if task.assignee is None else self._assign)(key, self._actor.name)
         await self._note(task, "task_completion", f"sends the answers of {_named(task)}")
         try:
             await engine_in_time(self._engine.complete_user_task(key, answers))
@@ -78,6 +74,15 @@ class Desk:
         except EngineConflict:
             sentence = "This task was completed meanwhile, by this request or another one: look at the task."
             raise Problem("conflict", sentence) from None
+
+    async def _assign(self, key: int, assignee: str) -> None:
+        """Whoever else has it by now keeps it, whatever our tables show yet; assigned twice is the same."""
+        try:
+            await engine_in_time(self._engine.assign_user_task(key, assignee))
+        except EngineNotFound:
+            raise _finished() from None
+        except EngineConflict:
+            raise _somebody_elses() from None
 
     async def _of_ours(self, key: int) -> TaskInfo:
         """An open task that is for the actor; else 403, and the case's timeline has it."""

@@ -84,9 +84,15 @@ async def _person(cookie: str, settings: Settings, store: Store, *, by_hand: boo
 
 
 def cookie_name(settings: Settings) -> str:
+    """Of the cookie that carries a session."""
+    return cookie_name_at(settings.public_url)
+
+
+def cookie_name_at(public_url: str) -> str:
     """Browsers send cookies to every port of a host: the name keeps stacks side by side apart. With TLS the prefix
     makes browsers take it from this host only."""
-    return "__Host-session" if secure(settings) else f"session-{urlsplit(settings.public_url).port or 80}"
+    address = urlsplit(public_url)
+    return "__Host-session" if address.scheme == "https" else f"session-{address.port or 80}"
 
 
 def secure(settings: Settings) -> bool:

@@ -82,6 +82,7 @@ class Chargeback:
             dispute_reason=dispute.reason,
             dispute_state=dispute.state,
             evidence_due_by=dispute.evidence_due_by.isoformat(),
+            answered=dispute.answered,
             already_refunded=refunded.minor,
             at_stake=max(0, min(amount.minor, captured.minor - refunded.minor)),
         )

@@ -45,6 +45,7 @@ from workers.ports.shop import Order, Shop
 from workers.ports.values import Money
 from workers.runtime.context import current_job
 from workers.runtime.errors import BusinessOutcome, NeedsHuman, OutcomeUnknown, Retryable, Unavailable
+from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
 
 GROUPS_OF_SECOND = ("lead", "finance")
@@ -113,7 +114,8 @@ class RefundJobs:
         verdict = await self._so_far(refund)
         told = approval_asked(refund, verdict, f"{approval_round}:{escalations}")
         await self._cases.write(told)
-        return ApprovalRequest(told.facts["asked"], told.facts["because"], told.facts["earlier"], refund.evidence)
+        asked, because, earlier = (as_words(told.facts[name]) for name in ("asked", "because", "earlier"))
+        return ApprovalRequest(asked, because, earlier, refund.evidence)
 
     async def remind_approvers(self, refund_id: str, approval_round: int = 0, escalations: int = 0) -> None:
         """Announce that an approval is still waited for. Once per question and escalation."""

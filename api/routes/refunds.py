@@ -240,6 +240,8 @@ def _refuse_more_than(left: Left, wanted: Wanted, charge: Charge) -> None:
     """All of it or nothing: 422 for what this payment can never give back, 409 when less is left."""
     if wanted.amount.minor > charge.captured.minor:
         raise _invalid("amount", "It is more than what was paid.")
+    if left.withheld:
+        raise Problem("conflict", "The payment is disputed: the bank keeps its money, or has taken it.")
     if wanted.amount.minor > left.minor:
         raise Problem("conflict", f"{_left(left.minor, charge)} of this order can still be refunded.")
 

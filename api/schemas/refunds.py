@@ -150,6 +150,7 @@ class RefundableInfo(Answer):
     captured_minor: int
     refunded_minor: int = Field(description="Given back by others than us, as the payment provider tells it.")
     reserved_minor: int = Field(description="Our refunds, on their way or done.")
+    disputed: bool = Field(description="A dispute keeps the money, or took it: nothing can be given back.")
     left_minor: int = Field(description="More than this cannot be given back, whatever is left of the parts.")
     parts: list[PartInfo] = Field(description="Empty while the shop has not told them.")
 
@@ -172,6 +173,7 @@ def refundable_info(order_id: str, charge: Charge, left: Left, parts: Sequence[P
         captured_minor=left.captured,
         refunded_minor=left.refunded,
         reserved_minor=left.reserved,
+        disputed=left.withheld,
         left_minor=left.minor,
         parts=[
             PartInfo(

@@ -36,7 +36,7 @@ async def bank(request: pytest.FixtureRequest, world: MockWorld, unique: str) ->
 async def test_an_order_has_a_charge(bank: Bank, unique: str) -> None:
     charge = await bank.charge_of(unique)
     assert (charge.order_id, charge.provider) == (unique, "stripe")
-    assert (charge.captured, charge.refunded, charge.disputed) == (ALL, Money(0, "EUR"), False)
+    assert (charge.captured, charge.refunded, charge.withheld) == (ALL, Money(0, "EUR"), False)
     assert await bank.get_charge(charge.id) == charge
 
 
@@ -122,25 +122,27 @@ async def test_a_disputed_charge_refunds_nothing_until_it_is_won(bank: Bank, uni
     dispute = await bank.open_dispute(charge.id, "product_not_received")
     assert (dispute.charge_id, dispute.order_id, dispute.provider) == (charge.id, unique, "stripe")
     assert (dispute.amount, dispute.reason) == (Money(3_995, "EUR"), "product_not_received")
-    assert (await bank.get_charge(charge.id)).disputed
+    assert (await bank.get_charge(charge.id)).withheld
     with pytest.raises(RefundRefusedError, match="charge_disputed"):
         await bank.refund(charge.id, f"{unique}-2", LITTLE, "damaged")
     assert await bank.refund(charge.id, f"{unique}-1", LITTLE, "damaged") == before
     await bank.submit_evidence(dispute.id, EVIDENCE)
     assert (await bank.close_dispute(dispute.id, won=True)).state is DisputeState.WON
     assert (await bank.close_dispute(dispute.id, won=False)).state is DisputeState.WON
-    assert (await bank.get_charge(charge.id)).disputed
+    assert not (await bank.get_charge(charge.id)).withheld
     await bank.refund(charge.id, f"{unique}-2", LITTLE, "damaged")
 
 
 async def test_an_answer_is_given_once(bank: Bank, unique: str) -> None:
     dispute = await bank.open_dispute((await bank.charge_of(unique)).id, "fraudulent")
-    assert (await bank.get_dispute(dispute.id)).state is DisputeState.NEEDS_RESPONSE
+    asked = await bank.get_dispute(dispute.id)
+    assert (asked.state, asked.answered) == (DisputeState.NEEDS_RESPONSE, False)
     for _ in range(2):
         assert (await bank.submit_evidence(dispute.id, EVIDENCE)).state is DisputeState.UNDER_REVIEW
     with pytest.raises(EvidenceRefusedError):
         await bank.accept_dispute(dispute.id)
-    assert (await bank.close_dispute(dispute.id, won=False)).state is DisputeState.LOST
+    lost = await bank.close_dispute(dispute.id, won=False)
+    assert (lost.state, lost.answered) == (DisputeState.LOST, True)
     with pytest.raises(EvidenceRefusedError):
         await bank.submit_evidence(dispute.id, EVIDENCE)
     with pytest.raises(RefundRefusedError, match="charge_disputed"):
@@ -151,7 +153,8 @@ async def test_accepted_stays_accepted(bank: Bank, unique: str) -> None:
     dispute = await bank.open_dispute((await bank.charge_of(unique)).id, "duplicate", LITTLE)
     assert dispute.amount == LITTLE
     for _ in range(2):
-        assert (await bank.accept_dispute(dispute.id)).state is DisputeState.ACCEPTED
+        accepted = await bank.accept_dispute(dispute.id)
+        assert (accepted.state, accepted.answered) == (DisputeState.ACCEPTED, True)
     with pytest.raises(EvidenceRefusedError):
         await bank.submit_evidence(dispute.id, EVIDENCE)
     assert (await bank.close_dispute(dispute.id, won=True)).state is DisputeState.ACCEPTED

@@ -74,6 +74,19 @@ class TestPeople:
             assert (await ada.client.post(f"/tasks/{task.key}/unclaim", json={})).status_code == 200
         assert engine_seen.open_tasks[task.key] == "bob"
 
+    async def test_what_a_lead_put_back_and_another_took_is_not_theirs_any_more(
+        self, app: FastAPI, database: Database, engine_seen: FakeEngine
+    ) -> None:
+        """Our tables still show it as theirs."""
+        async with browser(app, database, Role.AGENT) as ada:
+            task = await having(database, engine_seen, ada.name)
+            engine_seen.open_tasks[task.key] = "bob"
+            for action, body in (("complete", COMPLETED), ("unclaim", {}), ("claim", {})):
+                answer = await ada.client.post(f"/tasks/{task.key}/{action}", json=body)
+                assert_problem(answer, 409, "conflict")
+        assert engine_seen.open_tasks[task.key] == "bob"
+        assert engine_seen.completed == []
+
     async def test_put_back_and_complete_what_they_have(
         self, app: FastAPI, database: Database, engine_seen: FakeEngine
     ) -> None:

@@ -38,7 +38,19 @@ def test_more_than_is_left_is_refused(asked: dict[str, int], words: str) -> None
 
 
 def test_a_part_that_became_smaller_in_the_shop_has_nothing_left() -> None:
-    assert PartLeft(LAMPS, taken=4).quantity == 0
+    left = PartLeft(LAMPS, (Share("11", "Desk lamp", 4, 9_999, 0),))
+    assert (left.quantity, left.amount, left.tax) == (0, 0, 0)
+
+
+def test_what_is_free_again_is_counted_by_its_amount() -> None:
+    """Two of three shares are given up, the dearest stays: never more than the line cost."""
+    line, taken = PaidPart("1", "Cup", 3, 1_000, 100), list[Share]()
+    for _ in range(3):
+        taken += shares(parts_left([line], taken), {"1": 1})
+    [kept] = [share for share in taken if share.amount == 334]
+    rest = shares(parts_left([line], [kept]), {"1": 2})
+    assert kept.amount + rest[0].amount == 1_000
+    assert kept.tax + rest[0].tax == 100
 
 
 @given(

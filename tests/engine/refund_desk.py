@@ -16,9 +16,12 @@ from tests.engine.test_people import browser
 from workers.adapters.mock_books import EventRow, PostingRow, RefundRow
 from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_shop import MockShop
+from workers.casefile import inbox
 from workers.casefile.models import Task, TimelineEntry
 from workers.casefile.record_models import Record
 from workers.casefile.refund_models import Refund, RefundApproval, Standing
+from workers.contracts.refund import REQUESTED, RefundRequested
+from workers.runtime.arrivals import arrival_of
 
 Person = Mapping[str, str]
 """What the browser of somebody sends; X-Name is who they are."""
@@ -56,6 +59,23 @@ class Desk:
         refund_id = f"{self.order_id}-{next(_numbers)}"
         headers = {**(who or {"Authorization": f"Bearer {TOKEN}"}), "Idempotency-Key": str(uuid4())}
         return await self._patiently("/refunds", {"refund_id": refund_id, **asked, **body}, headers)
+
+    async def handed_over(self, why: str, amount: int, currency: str, reason: str = "lost") -> None:
+        """Another process of ours asks, through the inbox."""
+        payload = RefundRequested(
+            refund_id=f"{self.order_id}-{why}",
+            shopify_order_id=self.order_id,
+            amount=amount,
+            currency=currency,
+            reason=reason,
+            requested_by="process:tracking",
+        )
+        app = self.floor.app
+        arrival = arrival_of(
+            "refund", REQUESTED, payload, source="worker", body=b"", trace_id="", settings=app.settings
+        )
+        await inbox.add(app.database, arrival)
+        app.bell.ring()
 
     async def somebody(self, *roles: Role) -> Person:
         """Somebody new with these roles."""

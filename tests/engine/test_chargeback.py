@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, insert, select
 from stripe import WebhookSignature
 
+from api.people import Role
 from tests.engine.parcels import CARRIER, ordered
 from tests.engine.refund_desk import paid
 from tests.engine.shop_floor import SECRET, Floor, an_order
@@ -234,6 +235,16 @@ class TestAPersonDecides:
         await bank.decides(dispute, won=True)
         assert await bank.ends(dispute) == "chargeback_won"
 
+    async def test_who_completes_it_without_a_decision_gives_no_money_away(self, bank: Bank, floor: Floor) -> None:
+        """At the engine itself, where no form is asked for."""
+        dispute = await bank.claims("product_unacceptable")
+        task = await floor.task(dispute.order_id, "Task_DecideOnDispute")
+        await floor.app.engine.complete_user_task(task.key, {})
+        await bank.awaits_verdict(dispute)
+        assert (await bank.row(dispute)).state == "under_review"
+        await bank.decides(dispute, won=True)
+        assert await bank.ends(dispute) == "chargeback_won"
+
     async def test_nobody_has_to_decide_any_more_on_what_was_closed_meanwhile(
         self, bank: Bank, floor: Floor
     ) -> None:
@@ -275,11 +286,32 @@ class TestTheProviderWasThere:
         assert await bank.ends(dispute) == "chargeback_lost"
         assert await bank.booked(dispute) == [(dispute.id, 11_900)]
 
-    async def test_a_closing_that_arrives_first_and_alone_is_booked(self, bank: Bank) -> None:
+    async def test_one_that_was_lost_before_it_was_heard_of_is_looked_into_and_booked(
+        self, bank: Bank, floor: Floor
+    ) -> None:
+        """Its closing arrives first and alone; nobody has answered it."""
         dispute = await bank.claims(told=False)
         await bank.decides(dispute, won=False)
-        assert await bank.ends(dispute) == "chargeback_lost"
+        task = await floor.task(dispute.order_id, "Task_LookIntoMissedDeadline")
+        assert await bank.announced(dispute) == ["chargeback_deadline_missed"]
+        assert (await floor.complete(task, {"cause": "Its webhook was lost"})).is_success
+        await bank.awaits_verdict(dispute, times=2)
+        await floor.travel(days=1, minutes=1)
+        assert await bank.ends(dispute) == "deadline_missed"
         assert await bank.booked(dispute) == [(dispute.id, 11_900)]
+
+    async def test_one_that_was_won_before_it_was_heard_of_stops_no_refund(self, bank: Bank, floor: Floor) -> None:
+        desk = await paid(floor)
+        refund_id = await desk.ask("60.00", "changed_mind")
+        task = await desk.task(refund_id)
+        dispute = await bank.claims_of(desk.order_id, told=False)
+        await bank.decides(dispute, won=True)
+        assert await bank.ends(dispute) == "chargeback_won"
+        await took(floor, desk.order_id, "Flow_ClosedBefore")
+        assert (await desk.refund(refund_id)).state == Standing.REQUESTED
+        assert (await desk.complete(task, await desk.somebody(Role.LEAD))).is_success
+        await desk.ends(refund_id)
+        assert await desk.paid_back() == [6_000]
 
     async def test_paypals_disputes_go_the_same_way(self, bank: Bank, floor: Floor) -> None:
         dispute = await bank.claims(told=False, payment_gateway_names=["paypal"])
@@ -319,6 +351,22 @@ class TestTooLate:
         await took(floor, dispute.order_id, "Flow_DeadlinePassed")
         await self._looked_into(bank, floor, dispute)
         assert (await bank.row(dispute)).answers == 0
+
+    async def test_a_bank_that_decides_at_the_deadline_does_not_hide_it(self, bank: Bank, floor: Floor) -> None:
+        """When we ask, the dispute is lost already, and nobody has answered it."""
+        dispute = await bank.claims(told=False)
+        await floor.misbehave("payments.submit_evidence", "unavailable", dispute.id)
+        await bank.tells(dispute, "created")
+        await floor.until(dispute.order_id, "Task_SubmitEvidence")
+        await bank.decides(dispute, won=False, told=False)
+        await floor.travel(days=7, minutes=1)
+        task = await floor.task(dispute.order_id, "Task_LookIntoMissedDeadline")
+        assert await bank.announced(dispute) == ["chargeback_deadline_missed"]
+        assert (await floor.complete(task, {"cause": "The provider was away"})).is_success
+        await bank.awaits_verdict(dispute)
+        await floor.travel(days=1, minutes=1)
+        assert await bank.ends(dispute) == "deadline_missed"
+        assert len(await bank.booked(dispute)) == 1
 
     @staticmethod
     async def _refused(bank: Bank, floor: Floor, operation: str, reason: str, **changes: Any) -> Dispute:
@@ -366,6 +414,24 @@ class TestRunningRefunds:
         [named] = await desk.told("refund_not_stopped")
         assert refund_id in named.sentence
         assert await desk.paid_back() == [2_000]
+
+    async def test_nothing_can_be_refunded_while_it_is_disputed_and_when_it_is_lost(
+        self, bank: Bank, floor: Floor
+    ) -> None:
+        """Neither at the door, nor for another process of ours."""
+        desk = await paid(floor)
+        await bank.was_delivered(desk.order_id)
+        dispute = await bank.claims_of(desk.order_id)
+        await bank.awaits_verdict(dispute)
+        refused = await desk.post("20.00", "damaged")
+        assert (refused.status_code, "disputed" in refused.json()["detail"]) == (409, True)
+        await desk.handed_over("late", 2_000, "EUR", reason="damaged")
+        late = await desk.stands(f"{desk.order_id}-late", Standing.REJECTED)
+        assert late.failure == "payment_disputed"
+        await bank.decides(dispute, won=False)
+        assert await bank.ends(dispute) == "chargeback_lost"
+        assert (await desk.post("20.00", "damaged")).status_code == 409
+        assert await desk.paid_back() == []
 
 
 class TestOnce:

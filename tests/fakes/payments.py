@@ -40,7 +40,7 @@ class FakePayments(Faults):
     def pay(self, order_id: str, amount: Money, provider: str = "stripe") -> Charge:
         """A customer pays for an order."""
         nothing = Money(0, amount.currency)
-        charge = Charge(f"ch_{order_id}", provider, order_id, captured=amount, refunded=nothing, disputed=False)
+        charge = Charge(f"ch_{order_id}", provider, order_id, captured=amount, refunded=nothing, withheld=False)
         self.charges[charge.id] = charge
         return charge
 
@@ -100,7 +100,7 @@ class FakePayments(Faults):
             number, charge.provider, charge_id, charge.order_id, claimed, reason, DisputeState.NEEDS_RESPONSE, due
         )
         self.disputes[number] = dispute
-        self.charges[charge_id] = replace(charge, disputed=True)
+        self.charges[charge_id] = replace(charge, withheld=True)
         return dispute
 
     async def close_dispute(self, dispute_id: str, *, won: bool) -> Dispute:
@@ -108,6 +108,8 @@ class FakePayments(Faults):
         dispute = self._dispute(dispute_id)
         if dispute.state in {DisputeState.NEEDS_RESPONSE, DisputeState.UNDER_REVIEW}:
             self.disputes[dispute_id] = replace(dispute, state=DisputeState.WON if won else DisputeState.LOST)
+            charge = self.charges[dispute.charge_id]
+            self.charges[charge.id] = replace(charge, withheld=self._withheld(charge.id))
         return self.disputes[dispute_id]
 
     async def settle_refund(self, refund_id: str) -> Refund:
@@ -150,7 +152,7 @@ class FakePayments(Faults):
         in_time = dispute.state is DisputeState.NEEDS_RESPONSE and self._now() < dispute.evidence_due_by
         if not in_time and dispute.state is not after:
             raise EvidenceRefusedError(f"It is too late to answer dispute {dispute_id}, or it is closed.")
-        self.disputes[dispute_id] = replace(dispute, state=after)
+        self.disputes[dispute_id] = replace(dispute, state=after, answered=True)
 
     def _now(self) -> datetime:
         return self.now or datetime.now(UTC)

@@ -274,7 +274,7 @@ def _to_charge(row: ChargeRow) -> Charge:
         row.order_id,
         captured=Money(row.captured_minor, row.currency),
         refunded=Money(row.refunded_minor, row.currency),
-        disputed=row.disputed,
+        withheld=row.withheld,
     )
 
 
@@ -293,4 +293,5 @@ def _to_dispute(row: DisputeRow) -> Dispute:
         row.reason,
         DisputeState(row.state),
         row.evidence_due_by,
+        answered=row.answers > 0,
     )

@@ -29,28 +29,30 @@ SHARES = TypeAdapter(tuple[Share, ...])
 
 @dataclass(frozen=True, slots=True)
 class PartLeft:
-    """A part of an order, and how many of it refunds have taken already."""
+    """A part of an order, and what refunds have taken of it already."""
 
     part: PaidPart
-    taken: int
+    taken: tuple[Share, ...]
 
     @property
     def quantity(self) -> int:
         """How many can still be given back."""
-        return max(0, self.part.quantity - self.taken)
+        return max(0, self.part.quantity - sum(share.quantity for share in self.taken))
 
     @property
     def amount(self) -> int:
-        """What they were paid with."""
-        return self.share(self.quantity).amount
+        """What is left of what was paid for it."""
+        return max(0, self.part.amount - sum(share.amount for share in self.taken)) if self.quantity else 0
+
+    @property
+    def tax(self) -> int:
+        """Contained in `amount`."""
+        return min(self.amount, max(0, self.part.tax - sum(share.tax for share in self.taken)))
 
     def share(self, quantity: int) -> Share:
-        """The next so many: cents that do not divide are given back with the last ones, and never twice."""
-        part, begin, end = self.part, self.taken, self.taken + quantity
-        amount, tax = (
-            whole * end // part.quantity - whole * begin // part.quantity for whole in (part.amount, part.tax)
-        )
-        return Share(part.id, part.title, quantity, amount, tax)
+        """So many of those that are left: cents that do not divide go with the last ones, and never twice."""
+        amount, tax = (left * quantity // self.quantity for left in (self.amount, self.tax))
+        return Share(self.part.id, self.part.title, quantity, amount, tax)
 
 
 class NotLeftError(Exception):
@@ -59,7 +61,7 @@ class NotLeftError(Exception):
 
 def parts_left(parts: Sequence[PaidPart], taken: Sequence[Share]) -> list[PartLeft]:
     """Each part of an order with what is left of it."""
-    return [PartLeft(part, sum(share.quantity for share in taken if share.id == part.id)) for part in parts]
+    return [PartLeft(part, tuple(share for share in taken if share.id == part.id)) for part in parts]
 
 
 def shares(left: Sequence[PartLeft], asked: Mapping[str, int]) -> tuple[Share, ...]:

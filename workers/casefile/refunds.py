@@ -25,6 +25,7 @@ UNFINISHED = (Standing.REQUESTED, Standing.APPROVED, Standing.SENT, Standing.UNK
 """States in which something may still happen, unless `finished_at` says otherwise."""
 NOTHING_LEFT = "nothing_refundable"
 WRONG_CURRENCY = "wrong_currency"
+DISPUTED = "payment_disputed"
 
 _RESERVES = or_(Refund.state.in_(RESERVING), and_(Refund.state == Standing.FAILED, Refund.finished_at.is_(None)))
 _AT_THE_PROVIDER = and_(
@@ -57,11 +58,13 @@ class Left:
     """Our others, on their way or done."""
     taken: tuple[Share, ...] = ()
     """What they give back of single parts of the order."""
+    withheld: bool = False
+    """A dispute keeps the money, or took it."""
 
     @property
     def minor(self) -> int:
         """Never less than nothing."""
-        return max(0, self.captured - self.refunded - self.reserved)
+        return 0 if self.withheld else max(0, self.captured - self.refunded - self.reserved)
 
 
 async def taken_on(session: AsyncSession, order_id: str) -> Mapping[str, int]:
@@ -91,15 +94,18 @@ async def left_of(session: AsyncSession, charge: Charge, taken: Mapping[str, int
         by_others,
         sum(row.amount_minor for row in others),
         tuple(share for row in others for share in SHARES.validate_python(row.parts or ())),
+        charge.withheld,
     )
 
 
 async def enter(session: AsyncSession, wanted: Wanted, charge: Charge, left: Left) -> None:
     """Reserve what is left for the refund, or enter it as rejected when nothing is; the order is locked."""
-    failure = WRONG_CURRENCY if wanted.amount.currency != charge.captured.currency else None
     amount = min(wanted.amount.minor, left.minor)
-    if failure is None and amount <= 0:
-        failure = NOTHING_LEFT
+    failure = None
+    if wanted.amount.currency != charge.captured.currency:
+        failure = WRONG_CURRENCY
+    elif amount <= 0:
+        failure = DISPUTED if left.withheld else NOTHING_LEFT
     session.add(
         Refund(
             id=wanted.id,

@@ -74,6 +74,8 @@ class DisputeFacts:
     dispute_state: str
     """needs_response, under_review, accepted, won or lost."""
     evidence_due_by: str
+    answered: bool
+    """Whether the provider has an answer, whoever gave it."""
     already_refunded: int
     """Given back of the charge so far, refunds on their way included."""
     at_stake: int

@@ -21,8 +21,8 @@ class Charge:
     captured: Money
     refunded: Money
     """What was given back already, pending refunds included; failed ones are not."""
-    disputed: bool
-    """Whether the customer's bank has claimed the money back, whatever became of that."""
+    withheld: bool
+    """Whether a dispute keeps or took the money: it is open, was accepted or lost. Nothing can be refunded."""
 
 
 class RefundState(StrEnum):
@@ -80,6 +80,8 @@ class Dispute:
     state: DisputeState
     evidence_due_by: datetime
     """After this moment evidence is not taken any more."""
+    answered: bool = False
+    """Whether the provider took evidence or an acceptance, whoever gave it."""
 
 
 class Payments(Protocol):

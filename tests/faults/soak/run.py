@@ -79,10 +79,10 @@ async def run(setting: Setting, chaos: Chaos, on_progress: Callable[[Now], None]
     api = httpx.AsyncClient(base_url=setting.environment["ORDEROPS_PUBLIC_URL"], limits=limits, timeout=10)
     async with MockWorld(url, pool_size=10) as world, api as http:
         await set_up(world, plan)
-        await hire(database)
+        browsers = await hire(database, setting.environment["ORDEROPS_PUBLIC_URL"])
         secrets, token = secrets_of(setting.environment), setting.environment["ORDEROPS_API_TOKENS"].split(",")[0]
         feed = Feed(http, secrets["shopify"], setting.rate, patience_s=3600)
-        people = People(http, world, token, plan.by_case, feed)
+        people = People(http, world, token, plan.by_case, feed, browsers)
         outside = Outside(http, world, database, token, secrets, plan.by_case)
         now = Now(feed, people, outside, chaos)
         await _through_the_storm(setting, now, database, on_progress)

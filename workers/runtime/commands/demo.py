@@ -165,9 +165,9 @@ async def _run(plan: Plan, environment: dict[str, str], rate: float, began: date
     secrets, token = secrets_of(environment), environment["ORDEROPS_API_TOKENS"].split(",")[0]
     async with MockWorld(url, pool_size=10) as world, api as http:
         await set_up(world, plan)
-        await hire(database)
+        browsers = await hire(database, environment["ORDEROPS_PUBLIC_URL"])
         feed = Feed(http, secrets["shopify"], rate)
-        people = People(http, world, token, plan.by_case, feed)
+        people = People(http, world, token, plan.by_case, feed, browsers)
         outside = Outside(http, world, database, token, secrets, plan.by_case)
         time_passes = partial(travel, world, environment["ORDEROPS_ZEEBE_MANAGEMENT"])
         watching = _watch(plan, database, feed, people, time_passes)

@@ -1,13 +1,17 @@
 """Customers who read their mail and answer on the pages, and agents who complete their tasks through the api."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx
 from sqlalchemy import all_, any_, select
 
+from api import csrf
+from api.identity import cookie_name_at
 from api.people import Actor, Role
 from workers.adapters.mock_books import MailRow
 from workers.adapters.mock_shop import MockShop
@@ -30,7 +34,7 @@ _FALLBACK = {
 }
 """Where an order goes whose own address can never be right."""
 STAFF = {"agent-1": Role.AGENT, "lead-1": Role.LEAD, "lead-2": Role.LEAD, "finance-1": Role.FINANCE}
-"""Who approves refunds. A demo adds them as users who cannot log in."""
+"""Who approves refunds: people, logged in as themselves. A demo adds them as users, without passwords."""
 _GROUPS = {role: Actor("", "", "person", frozenset({role})).groups for role in STAFF.values()}
 _ANSWERS: dict[str, tuple[Json, str]] = {
     "Task_DecideOnMargin": ({"buy_anyway": True}, "margin accepted"),
@@ -52,6 +56,8 @@ class People:
     token: str
     plan: dict[str, Planned]
     feed: Feed
+    browsers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What the browser of each of the staff sends; see `hire`."""
     answered: dict[str, list[str]] = field(default_factory=dict)
     """Case id → what people answered."""
     _asked: dict[str, list[str]] = field(default_factory=dict)
@@ -140,14 +146,12 @@ class People:
                 await self._complete(task, self._address(planned), planned, "address corrected by an agent")
 
     async def _approve(self, task: Json, planned: Planned) -> None:
-        """Two who approve one refund are two people: each task is another's."""
+        """Two who approve one refund are two people: each task is another's. No program approves anything."""
         asked = self._asked.setdefault(planned.case_id, [])
         able = [name for name, role in STAFF.items() if not _GROUPS[role].isdisjoint(task["candidate_groups"])]
         name = next((name for name in able if name not in asked), able[0])
-        claim = f"/tasks/{task['key']}/claim"
-        _raise_if_away(await self.http.post(claim, json={"assignee": name}, headers=self._login))
         answer = {"decision": "approve", "why": "It is as the customer says."}
-        await self._complete(task, answer, planned, f"refund approved by {name}")
+        await self._complete(task, answer, planned, f"refund approved by {name}", self.browsers[name])
         asked.append(name)
 
     async def _open_tasks(self) -> list[dict[str, Any]]:
@@ -156,9 +160,11 @@ class People:
         tasks: list[dict[str, Any]] = answer.json()["tasks"]
         return tasks
 
-    async def _complete(self, task: Json, variables: Json, planned: Planned, what: str) -> None:
+    async def _complete(
+        self, task: Json, variables: Json, planned: Planned, what: str, who: Mapping[str, str] | None = None
+    ) -> None:
         path = f"/tasks/{task['key']}/complete"
-        answer = await self.http.post(path, json={"variables": variables}, headers=self._login)
+        answer = await self.http.post(path, json={"variables": variables}, headers=dict(who or self._login))
         _raise_if_away(answer)
         if what.startswith("address corrected"):
             self._given.add(planned.case_id)
@@ -173,11 +179,19 @@ class People:
         return {"Authorization": f"Bearer {self.token}"}
 
 
-async def hire(database: Database) -> None:
-    """Add those who approve refunds as users; they work through the api, and nobody can log in as them."""
+async def hire(database: Database, public_url: str) -> dict[str, dict[str, str]]:
+    """Add those who approve refunds as users, and log them in; what the browser of each sends from then on.
+
+    They have no passwords, so nobody else can log in as them.
+    """
+    browsers = {}
     async with database.transaction() as session:
         for name, role in STAFF.items():
             await people.add_user(session, name, name, [role], password_hash="")
+            cookie = await people.begin_session(session, name, lasts=timedelta(days=1), instead_of=None)
+            sent = {"Cookie": f"{cookie_name_at(public_url)}={cookie}", csrf.HEADER: csrf.token_for(cookie)}
+            browsers[name] = sent
+    return browsers
 
 
 def _raise_if_away(answer: httpx.Response) -> None:
