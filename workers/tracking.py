@@ -183,14 +183,16 @@ class Tracking:
         key = f"delivered:{parcel.tracking_number}"
         await self._cases.write(Entry(order_id, key, "parcel_delivered", sentence, facts))
 
-    async def look_into_complaint(self, shopify_order_id: str, tracking_number: str) -> ShipmentFound:
+    async def look_into_complaint(
+        self, shopify_order_id: str, tracking_number: str, complaint: str = ""
+    ) -> ShipmentFound:
         """Say whether the carrier says delivered of a parcel that the customer misses. Natural: it only asks."""
         sent = await self._shop.find_fulfillment(shopify_order_id, tracking_number)
         if sent is None:
             raise NeedsHuman(f"The shop knows no parcel {tracking_number} of order {shopify_order_id}.")
         facts = {"carrier": sent.carrier, "tracking_number": tracking_number}
         sentence = f"The customer has not received parcel {tracking_number}"
-        key = f"complaint:{tracking_number}"
+        key = f"complaint:{tracking_number}" + (f":{complaint}" if complaint else "")
         await self._cases.write(Entry(shopify_order_id, key, "parcel_not_received", sentence, facts))
         known = await self._carriers.track(sent.carrier, tracking_number)
         if not _delivered(known):
@@ -216,7 +218,9 @@ class Tracking:
         """Read the order from the shop into the case file. Natural: reading again only refreshes."""
         order = await self._shop.get_order(shopify_order_id)
         await self._cases.describe("tracking", order)
-        resent = await self._purchases.find(Purchase(order.id, again=True))
+        resent = 0
+        while await self._purchases.find(Purchase(order.id, resent + 1)) is not None:
+            resent += 1
         return OrderFacts(
             order_open=order.open,
             order_total=order.total.minor,
@@ -226,7 +230,7 @@ class Tracking:
             country=self._addresses.facts(order.shipping_address).country,
             vip=order.vip,
             orders_before=order.orders_before,
-            resent=0 if resent is None else 1,
+            resent=resent,
         )
 
     async def check_stock(self, shopify_order_id: str) -> Offers:
@@ -237,9 +241,15 @@ class Tracking:
         return Offers(tuple(OfferFacts.of(offer) for offer in offers))
 
     async def reship(
-        self, shopify_order_id: str, currency: str, reship_supplier: str | None, agreed_cost: int | None
+        self,
+        shopify_order_id: str,
+        currency: str,
+        reship_supplier: str | None,
+        agreed_cost: int | None,
+        resent: int = 0,
     ) -> Reshipped:
-        """Buy the goods once more. Once per order: by the journal, and by the reference in the supplier's books.
+        """Buy the goods once more, after they were sent again `resent` times. Once per order and number: by the
+        journal, and by the reference in the supplier's books.
 
         Error: OUT_OF_STOCK when no supplier has them, or the chosen one has sold out meanwhile.
         """
@@ -248,15 +258,15 @@ class Tracking:
         order, case = await self._cases.order(shopify_order_id), await self._cases.get(shopify_order_id)
         before = (case.cost_minor if case else None) or 0
         deal = Deal(order, reship_supplier, Money(agreed_cost, currency), before)
-        bought = await self._purchases.buy(Purchase(order.id, again=True), deal, Errors.OUT_OF_STOCK)
+        bought = await self._purchases.buy(Purchase(order.id, resent + 1), deal, Errors.OUT_OF_STOCK)
         return Reshipped(bought.supplier, bought.id, bought.cost.minor)
 
     async def book_cost_of_goods(
-        self, shopify_order_id: str, reship_order_id: str, reship_cost: int, currency: str
+        self, shopify_order_id: str, reship_order_id: str, reship_cost: int, currency: str, resent: int = 0
     ) -> None:
-        """Book what sending again costs. Once per order, by the journal and the ledger's key."""
+        """Book what sending again costs. Once per order and number, by the journal and the ledger's key."""
         posting = Posting(
-            key=f"cogs:{shopify_order_id}:reship-1",
+            key=f"cogs:{shopify_order_id}:reship-{resent + 1}",
             account="COGS",
             amount=Money(reship_cost, currency),
             order_id=shopify_order_id,
@@ -265,22 +275,29 @@ class Tracking:
         await self._effects.book(posting, "Cost of sending again booked")
 
     async def publish_supplier_order_placed(
-        self, shopify_order_id: str, reship_order_id: str, reship_supplier: str, reship_cost: int, currency: str
+        self,
+        shopify_order_id: str,
+        reship_order_id: str,
+        reship_supplier: str,
+        reship_cost: int,
+        currency: str,
+        resent: int = 0,
     ) -> None:
-        """Announce `supplier_order_placed` for what is sent again, and let it be tracked. Once per order."""
+        """Announce `supplier_order_placed` for what is sent again, and let it be tracked. Once per order and
+        number."""
         payload = {
             "shopify_order_id": shopify_order_id,
             "supplier_order_id": reship_order_id,
             "cost": reship_cost,
             "currency": currency,
         }
-        key = f"supplier_order_placed:{shopify_order_id}:reship-1"
+        key = f"supplier_order_placed:{shopify_order_id}:reship-{resent + 1}"
         await self._announce(key, "supplier_order_placed", payload, "New supplier order announced")
         placed = SupplierOrderPlaced(
             shopify_order_id=shopify_order_id,
             supplier_order_id=reship_order_id,
             supplier=reship_supplier,
-            reference=Purchase(shopify_order_id, again=True).reference,
+            reference=Purchase(shopify_order_id, resent + 1).reference,
         )
         await self._handover.tell("tracking", SUPPLIER_ORDER_PLACED, placed)
 

@@ -300,6 +300,20 @@ class TestWhatIsToldByPrograms:
         [row] = await inbox_rows(database, number)
         assert row.message_name == "parcel_not_received"
 
+    async def test_it_may_be_missed_again_under_another_complaint(
+        self, client: httpx.AsyncClient, database: Database
+    ) -> None:
+        """While it was on its way, and after it was said to be delivered; the same complaint counts once."""
+        number = f"JD{next(_numbers)}"
+        for complaint in ({}, {"complaint": "ticket-17"}, {"complaint": "ticket-18"}, {"complaint": "ticket-18"}):
+            answer = await client.post(
+                "/processes/tracking/messages/parcel_not_received",
+                json={"tracking_number": number, "shopify_order_id": "450789469", **complaint},
+                headers={**BEARER, "Idempotency-Key": str(uuid.uuid4())},
+            )
+            assert answer.status_code == 202
+        assert len(await inbox_rows(database, number)) == 3
+
     async def test_the_start_itself_is_no_message(self, client: httpx.AsyncClient) -> None:
         answer = await client.post(
             "/processes/tracking/messages/supplier_order_placed",

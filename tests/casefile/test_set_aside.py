@@ -130,6 +130,25 @@ async def test_what_is_not_the_records_fault_leaves_nothing_of_the_batch(stream:
     assert (await stream.case()).state == "incident"
 
 
+async def test_a_stream_that_stands_still_is_seen(stream: Stream) -> None:
+    """By its partition; the next records end it."""
+    books = Books(stream.database, stream.database)
+    for expected in (True, False):
+        await stream.take_in(stream.incident(next(keys), "CREATED", jobKey="none"))
+        if expected:
+            ago = "UPDATE orderops.record_positions SET received_at = now() - interval '5 minutes'"
+            await run(stream.database, ago)
+        await books.look()
+        [silent] = [
+            sample
+            for each in books.collect()
+            for sample in each.samples
+            if sample.name == "orderops_records_silent_seconds"
+        ]
+        assert silent.labels == {"partition": "1"}
+        assert (silent.value >= 300) is expected
+
+
 async def test_somebody_is_told(stream: Stream) -> None:
     books = Books(stream.database, stream.database)
     for number in (0.0, 1.0):

@@ -245,6 +245,17 @@ class TestReship:
         assert case.cost_minor == 2 * COST
         assert (await bench.timeline())[-1] == "Ordered again from local as local-2"
 
+    async def test_once_more_is_another_purchase_booked_by_itself(self, bench: Bench) -> None:
+        """A person may decide so, where the table does not."""
+        await reship(bench)
+        again = await bench.tracking.reship(bench.id, "EUR", "local", COST, resent=1)
+        assert again.reship_order_id == "local-3"
+        assert list(bench.suppliers.placed)[-1] == ("local", f"{reference(bench)}-reship-2")
+        assert (await bench.tracking.get_order(bench.id)).resent == 2
+        await bench.tracking.book_cost_of_goods(bench.id, "local-2", COST, "EUR")
+        await bench.tracking.book_cost_of_goods(bench.id, "local-3", COST, "EUR", resent=1)
+        assert [posting.memo for posting in bench.ledger.postings.values()] == ["local-2", "local-3"]
+
     @pytest.mark.parametrize("supplier", [None, "local"])
     async def test_what_nobody_has_is_told_to_the_diagram(self, bench: Bench, supplier: str | None) -> None:
         bench.suppliers.sold_out_when_ordering = {"local"}

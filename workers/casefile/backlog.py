@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
 from workers.casefile.models import Effect, EffectState, InboxRow, TimelineEntry
-from workers.casefile.record_models import SetAside, WaitingJob
+from workers.casefile.record_models import RecordPosition, SetAside, WaitingJob
 from workers.casefile.seal import UNSEALED
 
 UNSETTLED_FOR = timedelta(minutes=1)
@@ -33,6 +33,8 @@ class Backlog:
     """Of the oldest timeline entry without a seal."""
     set_aside: int
     """Records of the engine that nothing could be made of."""
+    records_silent: Mapping[int, float]
+    """Since the engine last sent records, by partition."""
 
 
 async def backlog(connection: AsyncConnection) -> Backlog:
@@ -55,6 +57,7 @@ async def backlog(connection: AsyncConnection) -> Backlog:
     jobs = (await connection.execute(oldest_jobs)).all()
     unsealed = await connection.scalar(select(func.max(_age(TimelineEntry.recorded_at))).where(UNSEALED))
     set_aside = await connection.scalar(select(func.count()).select_from(SetAside))
+    silent = (await connection.execute(select(RecordPosition.partition, _age(RecordPosition.received_at)))).all()
     counts = {EffectState.INTENDED.value: 0, EffectState.UNKNOWN.value: 0}
     return Backlog(
         inbox_rows=rows or 0,
@@ -64,6 +67,7 @@ async def backlog(connection: AsyncConnection) -> Backlog:
         waiting_jobs={job_type: max(age, 0.0) for job_type, age in jobs},
         unsealed_age=max(unsealed or 0.0, 0.0),
         set_aside=set_aside or 0,
+        records_silent={partition: max(age, 0.0) for partition, age in silent},
     )
 
 

@@ -15,10 +15,10 @@ from workers.runtime.errors import BusinessOutcome
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """The one purchase of an order, or the one to send it `again`."""
+    """The one purchase of an order, or that to send it again for the nth time."""
 
     order_id: str
-    again: bool = False
+    again: int = 0
 
     @property
     def reference(self) -> str:
@@ -32,7 +32,7 @@ class Purchase:
 
     @property
     def _suffix(self) -> str:
-        return "-reship-1" if self.again else ""
+        return f"-reship-{self.again}" if self.again else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _bought(purchase: Purchase, bought: SupplierOrder, cost_before: int) -> Entr
     facts = {"supplier": bought.supplier, "supplier_order_id": bought.id, "cost": bought.cost.minor}
     key, kind, words = ("bought", "supplier_order_placed", "Ordered")
     if purchase.again:
-        key, kind, words = ("bought:reship-1", "reshipped", "Ordered again")
+        key, kind, words = (f"bought:reship-{purchase.again}", "reshipped", "Ordered again")
     sentence = f"{words} from {bought.supplier} as {bought.id}"
     return Entry(purchase.order_id, key, kind, sentence, facts, cost_before + bought.cost.minor)
 

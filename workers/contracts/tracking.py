@@ -76,6 +76,12 @@ class ParcelNotReceived(MessagePayload):
 
     tracking_number: str = TrackingNumber
     shopify_order_id: str = OrderId
+    complaint: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,64}$",
+        examples=["ticket-17"],
+        description="Its own id: of the same parcel it may be said again, under another one.",
+    )
 
 
 SUPPLIER_ORDER_PLACED = Message(
@@ -91,7 +97,14 @@ MESSAGES = (
         identity="tracking_number",
     ),
     Message(Messages.PARCEL_MOVED, ParcelMoved, "tracking_number", CARRIER_NEWS_LAST, identity="scan_id"),
-    Message(Messages.PARCEL_NOT_RECEIVED, ParcelNotReceived, "tracking_number", timedelta(hours=1), starts=True),
+    Message(
+        Messages.PARCEL_NOT_RECEIVED,
+        ParcelNotReceived,
+        "tracking_number",
+        timedelta(hours=1),
+        starts=True,
+        identity="complaint",
+    ),
     Message(FulfillmentMessages.ORDER_CANCELLED, OrderCancelled, "shopify_order_id", timedelta(days=1)),
 )
 

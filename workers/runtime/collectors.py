@@ -22,6 +22,7 @@ GAUGES = {
     "orderops_jobs_oldest_waiting_seconds": "Age of the oldest job of this type that is not finished",
     "orderops_audit_oldest_unsealed_seconds": "Age of the oldest timeline entry that is not sealed; 0 without one",
     "orderops_records_set_aside": "Records of the engine that nothing could be made of",
+    "orderops_records_silent_seconds": "How long the engine has sent no records of this partition",
     "orderops_relay_up": "1 when the relay's last attempt reached database and engine",
     "orderops_jobs_in_flight": "Handlers at work",
     "orderops_job_type_silent_seconds": "How long the engine has given no sign of life for this job type",
@@ -82,6 +83,10 @@ class Books(Collector):
         yield waiting
         yield _gauge("orderops_audit_oldest_unsealed_seconds", self._seen.unsealed_age)
         yield _gauge("orderops_records_set_aside", self._seen.set_aside)
+        silent = _gauge("orderops_records_silent_seconds", labels=["partition"])
+        for partition, age in self._seen.records_silent.items():
+            silent.add_metric([str(partition)], age)
+        yield silent
 
 
 class RelayLink(Collector):

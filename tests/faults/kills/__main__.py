@@ -74,7 +74,7 @@ def main(
         report.write_refunds(figures, approved)
     else:
         report.write(figures)
-    if not figures.ok:
+    if not figures.ok or (refunds and approved != figures.expected):
         console.print(f"[red]Not as it should be. {_complaint(figures)} Logs: {config.logs_dir}, {plan.folder}[/]")
         raise typer.Exit(1)
     console.print(
