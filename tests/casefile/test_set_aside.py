@@ -145,7 +145,7 @@ async def test_a_stream_that_stands_still_is_seen(stream: Stream) -> None:
             for sample in each.samples
             if sample.name == "orderops_records_silent_seconds"
         ]
-        assert silent.labels == {"partition": "1"}
+        assert silent.labels == {"partition": str(stream.partition)}
         assert (silent.value >= 300) is expected
 
 
