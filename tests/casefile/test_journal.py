@@ -127,6 +127,28 @@ async def test_two_workers_at_once_buy_once(buyer: Buyer) -> None:
     assert len(buyer.provider.books) == 1
 
 
+async def test_a_provider_that_hangs_leaves_the_connections_to_the_others(database_url: str) -> None:
+    """Each effect keeps a connection while it waits: of one kind only so many do, the rest wait without."""
+    database = Database(database_url, pool=4)
+    journal = Journal(database)
+    slow, quick = Buyer(journal, database), Buyer(journal, database)
+    slow.provider.slow = 60
+    intents = [replace(slow.intent(), key=f"{slow.key}-{number}", kind="slow") for number in range(10)]
+    hanging = [asyncio.create_task(journal.once(intent)) for intent in intents]
+    await asyncio.sleep(0.2)
+    try:
+        async with asyncio.timeout(2):
+            await asyncio.gather(
+                *(journal.once(replace(quick.intent(), key=f"{quick.key}-{n}")) for n in range(10))
+            )
+    finally:
+        for task in hanging:
+            task.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
+        await database.close()
+    assert len(quick.provider.books) == 10
+
+
 async def test_a_lost_answer_is_settled_by_asking(buyer: Buyer) -> None:
     buyer.provider.after = OutcomeUnknown("time-out")
     with pytest.raises(OutcomeUnknown):

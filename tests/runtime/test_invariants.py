@@ -35,7 +35,7 @@ FROM (VALUES (1, 'Event_OrderPaid', 'START_EVENT', 'ELEMENT_ACTIVATED'),
              (3, 'Task_CheckStock', 'SERVICE_TASK', 'ELEMENT_ACTIVATED'))
      AS told (position, element_id, element_type, intent);
 INSERT INTO orderops.effects (key, kind, case_id, state, request, result, intended_at) VALUES
-    ('supplier_order:1', 'supplier_order', '1', 'done', '{}',
+    ('supplier_order:1', 'supplier_order', '1', 'done', '{"supplier": "cj", "cost": 700, "currency": "EUR"}',
      '{"id": "CJ-1", "supplier": "cj", "reference": "orderops-1", "cost": {"minor": 700, "currency": "EUR"}}',
      :then),
     ('cogs:1', 'posting', '1', 'done', '{"account": "COGS", "minor": 700, "currency": "EUR"}', '{}', :then),
@@ -50,6 +50,9 @@ INSERT INTO mock.charges (id, provider, order_id, captured_minor, refunded_minor
 VALUES ('ch_1', 'stripe', '1', 1000, 400, 'EUR');
 INSERT INTO mock.refunds (id, charge_id, order_id, reference, amount_minor, currency, reason, state)
 VALUES ('re_1', 'ch_1', '1', 'orderops-1-lost', 400, 'EUR', 'lost', 'succeeded');
+INSERT INTO orderops.refunds (id, case_id, charge_id, currency, requested_minor, amount_minor, reason,
+                              requested_by, state)
+VALUES ('1-lost', '1', 'ch_1', 'EUR', 500, 400, 'lost', 'process:tracking', 'settled');
 INSERT INTO mock.disputes (id, provider, charge_id, order_id, amount_minor, currency, reason, state,
                            evidence_due_by, answers)
 VALUES ('dp_1', 'stripe', 'ch_1', '1', 600, 'EUR', 'fraudulent', 'under_review', :then, 1);
@@ -101,7 +104,7 @@ async def url(database_url: str) -> AsyncIterator[str]:
 async def instance(url: str) -> AsyncIterator[Instance]:
     database = Database(url, 2)
     instance = Instance(database)
-    tables = "inbox, cases, instances, records, effects, incidents, tasks, customer_requests, timeline"
+    tables = "inbox, cases, instances, records, effects, incidents, tasks, customer_requests, timeline, refunds"
     books = "supplier_orders, ledger_postings, events, mails, charges, refunds, disputes, shop_fulfillments"
     every = [f"orderops.{name}" for name in f"{tables}, audit, audit_heads".split(", ")]
     every += [f"mock.{name}" for name in books.split(", ")]
@@ -116,7 +119,7 @@ async def instance(url: str) -> AsyncIterator[Instance]:
 async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
     checks = await check(instance.database, [PROCESS], timedelta())
     assert [one.violations for one in checks] == [[]] * len(checks)
-    assert [one.checked for one in checks] == [1, 1, 4, 1, 1, 1, 1, 4, 1, 0]
+    assert [one.checked for one in checks] == [1, 1, 4, 1, 1, 1, 1, 1, 4, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +163,22 @@ async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
             "UPDATE mock.refunds SET amount_minor = 401",
             "I2",
             "charge ch_1: captured 1000, refunded 400, its refunds are 401 EUR (minor units)",
+        ),
+        (
+            "UPDATE orderops.refunds SET amount_minor = 399",
+            "I2",
+            "refund orderops-1-lost: gave back 400 EUR (minor units), approved 399 EUR",
+        ),
+        (
+            "DELETE FROM orderops.refunds",
+            "I2",
+            "refund orderops-1-lost: gave back 400 EUR (minor units), approved nothing",
+        ),
+        (
+            "UPDATE mock.supplier_orders SET cost_minor = 701;\nUPDATE mock.ledger_postings SET amount_minor = 701;\n"
+            "UPDATE orderops.effects SET request = jsonb_set(request, '{minor}', '701') WHERE kind = 'posting'",
+            "I2",
+            "supplier_order:1: is in the books otherwise than in the journal",
         ),
         ("UPDATE mock.disputes SET answers = 2", "I2", "dispute dp_1: was answered 2 times"),
         (

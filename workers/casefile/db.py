@@ -101,6 +101,8 @@ class Database:
     """One pool of connections. Nothing connects before the first use."""
 
     def __init__(self, url: str, pool: int = 20) -> None:
+        self.connections = pool
+        """Most that there are at once."""
         asked = make_url(url).query
         ours = {name: value for name, value in _CONNECT.items() if name not in asked}
         self.engine = create_async_engine(

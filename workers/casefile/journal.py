@@ -8,6 +8,8 @@ advisory lock, held from before the intent until after the result, keeps two wor
 at one effect together; it dies with its connection, so a killed worker blocks nobody.
 """
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -53,6 +55,9 @@ Adapters wait at most 2 s for an answer; the rest is for a provider that works o
 waits longer than 10 s needs a longer time here: ORDEROPS_SETTLING_SECONDS.
 """
 
+SHARES = 4
+"""One kind of effect may take this part of the connections: a provider that hangs holds up its own only."""
+
 Result = TypeVar("Result")
 
 
@@ -83,6 +88,9 @@ class Journal:
     def __init__(self, database: Database, settling: timedelta = SETTLING) -> None:
         self._database = database
         self._settling = settling
+        most = max(1, database.connections // SHARES)
+        self._rooms = defaultdict[str, asyncio.Semaphore](lambda: asyncio.Semaphore(most))
+        """By kind of effect: those that may be at it, each with a connection that it keeps while it waits."""
 
     async def once(self, intent: Intent[Result]) -> Result:
         """Make the effect happen unless it has, and return its result either way.
@@ -95,7 +103,7 @@ class Journal:
         could need (SETTLING) and still does not know it. Our key at the provider is a second safeguard that
         nothing here relies on: it may have expired, another provider knows nothing of it, some have no keys.
         """
-        async with self._alone(INTEND, _row_of(intent, EffectState.INTENDED)) as (connection, new):
+        async with self._alone(intent.kind, INTEND, _row_of(intent, EffectState.INTENDED)) as (connection, new):
             if not new:
                 effect = await _found(connection, intent.key)
                 known = await self._settled(connection, intent, effect)
@@ -110,7 +118,7 @@ class Journal:
         Changes nothing outside, and the intent's request does not matter. Idempotent. Raises EffectInProgress
         while a worker is at it, EffectStopped when it was stopped.
         """
-        async with self._alone(LOCK, {"key": intent.key}) as (connection, _):
+        async with self._alone(intent.kind, LOCK, {"key": intent.key}) as (connection, _):
             effect = await _read(connection, intent.key)
             if effect is None:
                 return None
@@ -123,7 +131,7 @@ class Journal:
         while the provider may still execute a request whose worker was killed or lost its lock: nothing that
         was stopped may be executed afterwards.
         """
-        async with self._alone(INTEND, _row_of(intent, EffectState.STOPPED)) as (connection, new):
+        async with self._alone(intent.kind, INTEND, _row_of(intent, EffectState.STOPPED)) as (connection, new):
             if new:
                 return None
             effect = await _found(connection, intent.key)
@@ -153,9 +161,11 @@ class Journal:
         return left
 
     @asynccontextmanager
-    async def _alone(self, locking: Statement, values: Mapping[str, Any]) -> AsyncIterator[tuple[Direct, bool]]:
+    async def _alone(
+        self, kind: str, locking: Statement, values: Mapping[str, Any]
+    ) -> AsyncIterator[tuple[Direct, bool]]:
         """Hold the effect's lock, taken by `locking`; says whether the effect's row is new by it."""
-        async with self._database.direct() as connection:
+        async with self._rooms[kind], self._database.direct() as connection:
             try:
                 [row] = await connection.rows(locking, values)
             except BaseException:

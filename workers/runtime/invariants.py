@@ -99,8 +99,8 @@ EFFECTS = Rule(
     WITH journal AS (
         SELECT key, kind, state, intended_at, case_id,
                CASE kind WHEN 'supplier_order'
-                    THEN jsonb_build_object('supplier', result->>'supplier', 'minor', result->'cost'->'minor',
-                                            'currency', result->'cost'->>'currency')
+                    THEN jsonb_build_object('supplier', request->>'supplier', 'minor', request->'cost',
+                                            'currency', request->>'currency')
                     ELSE request END AS what
         FROM orderops.effects WHERE kind IN ('supplier_order', 'refund', 'posting', 'mail', 'event')
     ), books AS (
@@ -194,6 +194,22 @@ MONEY = Rule(
     """,
 )
 
+APPROVED = Rule(
+    "I2",
+    "each refund gives back what was approved",
+    "SELECT count(*) FROM mock.refunds WHERE reference LIKE 'orderops-%'",
+    """
+    SELECT 'refund ' || m.reference,
+           'gave back ' || m.amount_minor || ' ' || m.currency || ' (minor units), approved '
+           || coalesce(r.amount_minor || ' ' || r.currency, 'nothing')
+    FROM mock.refunds m
+    LEFT JOIN orderops.refunds r ON r.id = split_part(substr(m.reference, length('orderops-') + 1), ':', 1)
+    WHERE m.reference LIKE 'orderops-%' AND m.state <> 'failed'
+      AND (m.amount_minor, m.currency) IS DISTINCT FROM (r.amount_minor, r.currency)
+    ORDER BY 1
+    """,
+)
+
 DISPUTES = Rule(
     "I2",
     "no dispute is answered twice",
@@ -261,7 +277,7 @@ CASES = Rule(
 )
 """Each of a case's instances, with those that it calls, is looked at by itself."""
 
-RULES = (INSTANCES, ONE_INSTANCE, EFFECTS, LEDGER, MONEY, DISPUTES, PARCELS, SETTLED, CASES)
+RULES = (INSTANCES, ONE_INSTANCE, EFFECTS, LEDGER, MONEY, APPROVED, DISPUTES, PARCELS, SETTLED, CASES)
 
 
 async def check(database: Database, processes: Iterable[Process], grace: timedelta) -> list[Check]:
