@@ -6,7 +6,7 @@ variables: those could be changed by whoever reaches the engine.
 """
 
 from workers.casefile.approvals import Approvals, Policy, Verdict
-from workers.casefile.cases import Cases, Entry
+from workers.casefile.cases import Cases
 from workers.casefile.journal import Journal
 from workers.casefile.refund_entries import (
     approval_asked,
@@ -22,7 +22,7 @@ from workers.casefile.refund_entries import (
 from workers.casefile.refund_making import Maker, RefusedError
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refunds import Refunds, Wanted
-from workers.common import LOOK_AGAIN, Effects, recorded
+from workers.common import LOOK_AGAIN, Effects, Letters, recorded
 from workers.contracts.refund import (
     MESSAGES,
     OUTCOMES,
@@ -38,7 +38,6 @@ from workers.contracts.refund import (
 from workers.ports.currencies import describe
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
-from workers.ports.mail import Mail
 from workers.ports.payments import Payments, RefundState
 from workers.ports.payments import Refund as Made
 from workers.ports.shop import Order, Shop
@@ -76,6 +75,7 @@ class RefundJobs:
         self._payments = payments
         self._maker = Maker(payments, journal)
         self._effects = effects
+        self._letters = Letters(effects, cases)
         self._cases = cases
         self._refunds = refunds
         self._approvals = approvals
@@ -208,16 +208,15 @@ class RefundJobs:
     async def tell_customer(self, refund_id: str) -> None:
         """Mail the customer that the money is on its way back. Once per refund."""
         refund = await self._of(refund_id)
-        order = await self._cases.order(refund.case_id)
-        key = f"mail:{refund.id}-refunded"
-        if not order.email:
-            sentence = "The customer has no mail address: nobody told them of the refund"
-            await self._cases.write(Entry(order.id, key, "mail_impossible", sentence, {}))
-            return
         amount = describe(Money(refund.amount_minor, refund.currency))
-        values = {"order_number": order.number, "amount": amount}
-        mail = Mail(key, order.email, "refund_paid_back", values, order.id, order.language)
-        await self._effects.send(mail, f"Mail sent to the customer: {amount} paid back")
+        await self._letters.write(
+            await self._cases.order(refund.case_id),
+            f"mail:{refund.id}-refunded",
+            "refund_paid_back",
+            {"amount": amount},
+            otherwise="nobody told them of the refund",
+            about=f"{amount} paid back",
+        )
 
     async def stop_refund(self, refund_id: str, stop_reason: str) -> StopResult:
         """Keep the refund from ever being made, unless the provider has it. Natural: stopped stays so."""
