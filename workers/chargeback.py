@@ -4,14 +4,13 @@ The way is in bpmn/chargeback.bpmn, the rule how to answer in the decision table
 job. Webhooks only say when to ask: how a dispute stands, the provider says.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any
 
 from workers.casefile import evidence
 from workers.casefile.cases import Cases, Entry
-from workers.casefile.dispute_entries import about_refund, seen
-from workers.casefile.journal import Intent, Journal
-from workers.casefile.models import TimelineEntry
+from workers.casefile.dispute_answers import Answers
+from workers.casefile.dispute_entries import about_refund, asked, last, seen
+from workers.casefile.journal import Journal
 from workers.casefile.refund_models import Standing
 from workers.casefile.refunds import Refunds
 from workers.common import Effects, Handover
@@ -27,17 +26,11 @@ from workers.contracts.refund import PROCESS, STOPPED, RefundStopped
 from workers.ports.carriers import Carriers
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
-from workers.ports.payments import Dispute, DisputeState, EvidenceRefusedError, Payments
+from workers.ports.payments import Payments
 from workers.ports.shop import Order, Shop
 from workers.ports.values import Money
-from workers.runtime.errors import BusinessOutcome, NeedsHuman
+from workers.runtime.errors import NeedsHuman
 from workers.runtime.jobs import Job, Process
-
-ANSWERED = {
-    "submit": frozenset({DisputeState.UNDER_REVIEW, DisputeState.WON}),
-    "accept": frozenset({DisputeState.ACCEPTED}),
-}
-"""States in which a dispute surely has this answer of ours."""
 
 
 class Chargeback:
@@ -58,7 +51,7 @@ class Chargeback:
         self._payments = payments
         self._shop = shop
         self._carriers = carriers
-        self._journal = journal
+        self._answers = Answers(payments, journal, Errors.ANSWER_REFUSED)
         self._effects = effects
         self._cases = cases
         self._refunds = refunds
@@ -123,12 +116,9 @@ class Chargeback:
     async def describe_dispute(self, shopify_order_id: str, dispute_id: str, explanation: str) -> DisputeInWords:
         """Write into the timeline why a person is asked, before the task opens. Once per reason."""
         timeline = await self._cases.timeline(shopify_order_id)
-        claim = _last(timeline, "dispute", dispute_id).sentence
-        collected = _last(timeline, "evidence_collected", dispute_id).sentence
-        key = f"dispute_asked:{dispute_id}:{explanation}"
-        facts = {"dispute_id": dispute_id, "explanation": explanation}
-        sentence = f"{explanation}: a person decides on the dispute"
-        await self._cases.write(Entry(shopify_order_id, key, "dispute_asked", sentence, facts))
+        claim = last(timeline, "dispute", dispute_id).sentence
+        collected = last(timeline, "evidence_collected", dispute_id).sentence
+        await self._cases.write(asked(shopify_order_id, dispute_id, explanation))
         return DisputeInWords(claim, collected)
 
     async def remind_deciders(self, shopify_order_id: str, dispute_id: str, evidence_due_by: str) -> None:
@@ -145,55 +135,16 @@ class Chargeback:
         """
         order = await self._cases.find_order(shopify_order_id)
         timeline = await self._cases.timeline(shopify_order_id)
-        parcels = _last(timeline, "evidence_collected", dispute_id).facts["parcels"]
+        parcels = last(timeline, "evidence_collected", dispute_id).facts["parcels"]
         answer = evidence.evidence(order, parcels, evidence.mails(timeline))
-        await self._answer(
-            shopify_order_id, dispute_id, "submit", lambda: self._payments.submit_evidence(dispute_id, answer)
-        )
+        await self._answers.submit(shopify_order_id, dispute_id, answer)
 
     async def accept_dispute(self, shopify_order_id: str, dispute_id: str) -> None:
         """Let the customer have the money. Once per dispute, by the journal and by the provider's own state.
 
         Errors: ANSWER_REFUSED when it is too late, or the dispute is closed.
         """
-        await self._answer(
-            shopify_order_id, dispute_id, "accept", lambda: self._payments.accept_dispute(dispute_id)
-        )
-
-    async def _answer(
-        self,
-        case_id: str,
-        dispute_id: str,
-        answer: Literal["submit", "accept"],
-        call: Callable[[], Awaitable[Dispute]],
-    ) -> None:
-        """The one answer to a dispute. What was shown stays out of the journal: it is about a customer."""
-
-        async def answered() -> Dispute:
-            try:
-                return await call()
-            except EvidenceRefusedError as error:
-                raise BusinessOutcome(Errors.ANSWER_REFUSED, "the provider takes no answer any more") from error
-
-        async def find(asked: Any) -> Dispute | None:
-            dispute = await self._payments.get_dispute(dispute_id)
-            return dispute if dispute.state in ANSWERED[asked["answer"]] else None
-
-        key = f"dispute_answer:{dispute_id}"
-        said = {"submit": "Evidence submitted", "accept": "Dispute accepted"}[answer]
-        entry = Entry(case_id, key, "dispute_answered", said, {"dispute_id": dispute_id, "answer": answer})
-        await self._journal.once(
-            Intent(
-                key=key,
-                kind="dispute_answer",
-                case_id=case_id,
-                request={"answer": answer},
-                result_type=Dispute,
-                call=answered,
-                find=find,
-                entry=lambda _dispute: entry,
-            )
-        )
+        await self._answers.accept(shopify_order_id, dispute_id)
 
     async def publish_deadline_missed(self, shopify_order_id: str, dispute_id: str, evidence_due_by: str) -> None:
         """Announce `chargeback_deadline_missed`: nothing can be answered any more. Once per dispute."""
@@ -267,14 +218,6 @@ def _collected(
     }
     key = f"evidence:{dispute_id}:{':'.join(words)}"
     return Entry(case_id, key, "evidence_collected", f"Evidence: {', '.join(words)}", facts)
-
-
-def _last(timeline: list[TimelineEntry], kind: str, dispute_id: str) -> TimelineEntry:
-    """The latest entry of a kind about a dispute."""
-    found = [each for each in timeline if each.kind == kind and each.facts.get("dispute_id") == dispute_id]
-    if not found:
-        raise NeedsHuman(f"The case file says nothing of dispute {dispute_id} ({kind.replace('_', ' ')}).")
-    return found[-1]
 
 
 def registration(jobs: Chargeback) -> Process:

@@ -135,6 +135,27 @@ class Effects:
         )
 
 
+class Letters:
+    """Mails to the customer of an order; where there is no address, the timeline says what follows."""
+
+    def __init__(self, effects: Effects, cases: Cases) -> None:
+        self._effects = effects
+        self._cases = cases
+
+    async def write(
+        self, order: Order, key: str, template: str, values: Mapping[str, str], *, otherwise: str, about: str = ""
+    ) -> None:
+        """Once per `key`. `about` is what the timeline calls the mail, `otherwise` what follows when nobody can
+        be written to."""
+        if not order.email:
+            sentence = f"The customer has no mail address: {otherwise}"
+            await self._cases.write(Entry(order.id, key, "mail_impossible", sentence, {}))
+            return
+        values = {"order_number": order.number, **values}
+        mail = Mail(key, order.email, template, values, order.id, order.language)
+        await self._effects.send(mail, f"Mail sent to the customer: {about or template}")
+
+
 class Handover:
     """Tells another process of ours something: through the inbox, like everything that reaches the engine."""
 
@@ -175,8 +196,7 @@ class Questions:
     """Asks customers: a mail with a signed link to a page, open until answered, closed or expired."""
 
     def __init__(self, effects: Effects, cases: Cases, requests: CustomerRequests, links: Links) -> None:
-        self._effects = effects
-        self._cases = cases
+        self._letters = Letters(effects, cases)
         self._requests = requests
         self._links = links
 
@@ -197,13 +217,5 @@ class Questions:
         await self._mail(f"mail:{question.id}:reminder", question, order, {})
 
     async def _mail(self, key: str, question: Question, order: Order, values: Mapping[str, str]) -> None:
-        if not order.email:
-            sentence = "The customer has no mail address: only an agent can answer"
-            await self._cases.write(Entry(order.id, key, "mail_impossible", sentence, {}))
-            return
-        link = self._links.url_for(question.id, question.kind)
-        values = {"order_number": order.number, "link": link, **values}
-        sentence = f"Mail sent to the customer: {question.template}"
-        await self._effects.send(
-            Mail(key, order.email, question.template, values, order.id, order.language), sentence
-        )
+        values = {"link": self._links.url_for(question.id, question.kind), **values}
+        await self._letters.write(order, key, question.template, values, otherwise="only an agent can answer")

@@ -36,7 +36,6 @@ from workers.contracts.tracking import SUPPLIER_ORDER_PLACED, SupplierOrderPlace
 from workers.ports.addresses import Addresses
 from workers.ports.currencies import describe
 from workers.ports.events import Event
-from workers.ports.ledger import Posting
 from workers.ports.shop import Shop
 from workers.ports.supplier import Suppliers
 from workers.ports.values import Money
@@ -143,31 +142,21 @@ class Fulfillment:
         self, shopify_order_id: str, supplier_order_id: str, cost: int, currency: str
     ) -> None:
         """Book what the goods cost. Once per order, by the journal and the ledger's key."""
-        posting = Posting(
-            key=f"cogs:{shopify_order_id}",
-            account="COGS",
-            amount=Money(cost, currency),
-            order_id=shopify_order_id,
-            memo=supplier_order_id,
-        )
+        posting = Purchase(shopify_order_id).posting(supplier_order_id, Money(cost, currency))
         await self._effects.book(posting, "Cost of goods booked")
 
     async def publish_supplier_order_placed(
         self, shopify_order_id: str, supplier_order_id: str, supplier: str, cost: int, currency: str
     ) -> None:
         """Announce `supplier_order_placed`, and let it be tracked; cost in minor units. Once per order."""
-        payload = {
-            "shopify_order_id": shopify_order_id,
-            "supplier_order_id": supplier_order_id,
-            "cost": cost,
-            "currency": currency,
-        }
-        await self._announce("supplier_order_placed", payload, "Supplier order announced")
+        purchase = Purchase(shopify_order_id)
+        event = purchase.announcement(supplier_order_id, Money(cost, currency))
+        await self._effects.publish(event, shopify_order_id, "Supplier order announced")
         placed = SupplierOrderPlaced(
             shopify_order_id=shopify_order_id,
             supplier_order_id=supplier_order_id,
             supplier=supplier,
-            reference=Purchase(shopify_order_id).reference,
+            reference=purchase.reference,
         )
         await self._handover.tell("tracking", SUPPLIER_ORDER_PLACED, placed)
 

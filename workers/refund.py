@@ -6,7 +6,7 @@ variables: those could be changed by whoever reaches the engine.
 """
 
 from workers.casefile.approvals import Approvals, Policy, Verdict
-from workers.casefile.cases import Cases, Entry
+from workers.casefile.cases import Cases
 from workers.casefile.journal import Journal
 from workers.casefile.refund_entries import (
     approval_asked,
@@ -14,15 +14,13 @@ from workers.casefile.refund_entries import (
     computed,
     judged,
     row_of,
-    stands,
     stopped,
     tax_of,
-    words,
 )
-from workers.casefile.refund_making import Maker, RefusedError
+from workers.casefile.refund_making import Maker, Stand
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refunds import Refunds, Wanted
-from workers.common import LOOK_AGAIN, Effects, recorded
+from workers.common import LOOK_AGAIN, Effects, Letters, recorded
 from workers.contracts.refund import (
     MESSAGES,
     OUTCOMES,
@@ -38,25 +36,16 @@ from workers.contracts.refund import (
 from workers.ports.currencies import describe
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
-from workers.ports.mail import Mail
-from workers.ports.payments import Payments, RefundState
-from workers.ports.payments import Refund as Made
+from workers.ports.payments import Payments
 from workers.ports.shop import Order, Shop
 from workers.ports.values import Money
 from workers.runtime.context import current_job
-from workers.runtime.errors import BusinessOutcome, NeedsHuman, OutcomeUnknown, Retryable, Unavailable
+from workers.runtime.errors import BusinessOutcome, NeedsHuman, Retryable
 from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
 
 GROUPS_OF_SECOND = ("lead", "finance")
 """Whose task a second approval is."""
-STANDS = {
-    RefundState.PENDING: Standing.SENT,
-    RefundState.SUCCEEDED: Standing.SETTLED,
-    RefundState.FAILED: Standing.FAILED,
-}
-OPEN = (Standing.APPROVED, Standing.UNKNOWN, Standing.SENT)
-"""Where a refund may stand while it is made."""
 
 
 class RefundJobs:
@@ -75,8 +64,9 @@ class RefundJobs:
     ) -> None:
         self._shop = shop
         self._payments = payments
-        self._maker = Maker(payments, journal)
+        self._maker = Maker(payments, journal, refunds, cases)
         self._effects = effects
+        self._letters = Letters(effects, cases)
         self._cases = cases
         self._refunds = refunds
         self._approvals = approvals
@@ -160,7 +150,7 @@ class RefundJobs:
         refund = await self._of(refund_id)
         await self._require_approval(refund, policy_round)
         await self._refunds.move(refund.id, Standing.APPROVED, out_of=(Standing.REQUESTED,))
-        return await self._make(refund)
+        return _standing(refund, await self._maker.make(refund))
 
     async def follow_refund(self, refund_id: str) -> RefundStanding:
         """Ask the provider where the refund stands by now; one that surely never got there is made then.
@@ -168,12 +158,7 @@ class RefundJobs:
         Once per refund, as above: only what had every approval before is made here.
         """
         refund = await self._of(refund_id)
-        if refund.state in {Standing.UNKNOWN, Standing.APPROVED}:
-            return await self._make(refund)
-        made = await self._maker.find(refund)
-        if made is None:
-            raise NeedsHuman(f"The provider does not know refund {refund.id} any more, which it had taken on.")
-        return await self._made(refund, made)
+        return _standing(refund, await self._maker.follow(refund))
 
     async def handle_failure(self, refund_id: str, handling: Handling) -> RefundStanding:
         """Do what a person decided: try again, or close it by hand or for good, so that it is never made later.
@@ -186,14 +171,7 @@ class RefundJobs:
             return RefundStanding(Standing.APPROVED, 0, "It is tried again")
         if not await self._maker.stop(refund):
             return RefundStanding(Standing.APPROVED, 0, "The provider has it after all")
-        by_hand = handling == "done_by_hand"
-        state = Standing.SETTLED if by_hand else Standing.FAILED
-        out_of = (Standing.FAILED, *OPEN)
-        failure = {} if by_hand else {"failure": refund.failure or "given_up"}
-        await self._refunds.move(refund.id, state, out_of=out_of, over=True, provider_refund_id=None, **failure)
-        standing = "Paid back by hand" if by_hand else "Given up: the money stays with us"
-        await self._tell(refund, f"refund_closed:{refund.id}", "refund_closed", standing)
-        return RefundStanding(state, refund.amount_minor if by_hand else 0, standing)
+        return _standing(refund, await self._maker.close(refund, by_hand=handling == "done_by_hand"))
 
     async def book_refund(self, refund_id: str) -> None:
         """Book what was given back to the account REFUNDS. Once per refund, by journal and ledger."""
@@ -210,16 +188,15 @@ class RefundJobs:
     async def tell_customer(self, refund_id: str) -> None:
         """Mail the customer that the money is on its way back. Once per refund."""
         refund = await self._of(refund_id)
-        order = await self._cases.order(refund.case_id)
-        key = f"mail:{refund.id}-refunded"
-        if not order.email:
-            sentence = "The customer has no mail address: nobody told them of the refund"
-            await self._cases.write(Entry(order.id, key, "mail_impossible", sentence, {}))
-            return
         amount = describe(Money(refund.amount_minor, refund.currency))
-        values = {"order_number": order.number, "amount": amount}
-        mail = Mail(key, order.email, "refund_paid_back", values, order.id, order.language)
-        await self._effects.send(mail, f"Mail sent to the customer: {amount} paid back")
+        await self._letters.write(
+            await self._cases.order(refund.case_id),
+            f"mail:{refund.id}-refunded",
+            "refund_paid_back",
+            {"amount": amount},
+            otherwise="nobody told them of the refund",
+            about=f"{amount} paid back",
+        )
 
     async def stop_refund(self, refund_id: str, stop_reason: str) -> StopResult:
         """Keep the refund from ever being made, unless the provider has it. Natural: stopped stays so."""
@@ -253,52 +230,6 @@ class RefundJobs:
         policy = await self._approvals.policy(_instance(), 0)
         return await self._approvals.verdict(refund, policy, _instance()) if policy else None
 
-    async def _make(self, refund: Refund) -> RefundStanding:
-        """A provider that says nothing makes it unknown; what is unknown already stays so while nobody answers."""
-        try:
-            made = await self._maker.make(refund)
-        except RefusedError as refusal:
-            return await self._failed(refund, str(refusal))
-        except (OutcomeUnknown, Unavailable) as error:
-            if isinstance(error, Unavailable) and refund.state != Standing.UNKNOWN:
-                raise
-            await self._refunds.move(refund.id, Standing.UNKNOWN, out_of=OPEN)
-            standing = "The provider gave no clear answer: it may have been made, or not"
-            await self._tell(refund, f"refund_unknown:{refund.id}:{refund.attempt}", "refund_unknown", standing)
-            return RefundStanding(Standing.UNKNOWN, 0, standing)
-        return await self._made(refund, made)
-
-    async def _made(self, refund: Refund, made: Made) -> RefundStanding:
-        """What the provider has counts."""
-        if made.state is RefundState.FAILED:
-            return await self._failed(refund, made.failure or "failed")
-        state = STANDS[made.state]
-        await self._refunds.move(
-            refund.id,
-            state,
-            out_of=(Standing.FAILED, *OPEN),
-            over=state == Standing.SETTLED,
-            provider_refund_id=made.id,
-            failure=None,
-        )
-        if state == Standing.SENT:
-            return RefundStanding(state, 0, "The provider has it; the money is on its way")
-        await self._tell(
-            refund, f"refund_settled:{refund.id}", "refund_settled", "The customer has the money back"
-        )
-        return RefundStanding(state, refund.amount_minor, "The customer has the money back")
-
-    async def _failed(self, refund: Refund, failure: str) -> RefundStanding:
-        await self._refunds.move(refund.id, Standing.FAILED, out_of=OPEN, failure=failure)
-        standing = f"The provider did not pay it back: {words(failure)}"
-        await self._tell(
-            refund, f"refund_failed:{refund.id}:{refund.attempt}:{failure}", "refund_failed", standing
-        )
-        return RefundStanding(Standing.FAILED, 0, standing)
-
-    async def _tell(self, refund: Refund, key: str, kind: str, standing: str) -> None:
-        await self._cases.write(stands(refund, key, kind, standing))
-
     async def _announce(self, refund: Refund, key: str, name: str, sentence: str) -> None:
         payload = {"shopify_order_id": refund.case_id, "refund_id": refund.id}
         await self._effects.publish(Event(key, name, payload), refund.case_id, sentence)
@@ -321,6 +252,12 @@ class RefundJobs:
 def _instance() -> int:
     job = current_job()
     return job.process_instance_key if job else 0
+
+
+def _standing(refund: Refund, stand: Stand) -> RefundStanding:
+    """Once it is settled, the customer has the money."""
+    refunded = refund.amount_minor if stand.state == Standing.SETTLED else 0
+    return RefundStanding(stand.state, refunded, stand.words)
 
 
 def registration(jobs: RefundJobs) -> Process:

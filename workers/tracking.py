@@ -7,10 +7,12 @@ suppliers and carriers only wake the process: these jobs ask for the truth, whoe
 from collections.abc import Sequence
 from typing import Any
 
-from workers.casefile.cases import Cases, Entry
-from workers.casefile.journal import Intent, Journal
+from workers.casefile.cases import Cases
+from workers.casefile.journal import Journal
+from workers.casefile.parcel_entries import delivered, not_received, recalled, unsent
+from workers.casefile.parcels import Parcels
 from workers.casefile.purchases import Deal, Purchase, Purchases
-from workers.common import Effects, Handover
+from workers.common import Effects, Handover, Letters
 from workers.contracts.fulfillment import OfferFacts, Offers
 from workers.contracts.tracking import (
     MESSAGES,
@@ -32,9 +34,7 @@ from workers.ports.addresses import Addresses
 from workers.ports.carriers import Carriers, Parcel, ParcelState
 from workers.ports.currencies import describe, exponent
 from workers.ports.events import Event
-from workers.ports.ledger import Posting
-from workers.ports.mail import Mail
-from workers.ports.shop import Fulfillment, Order, Shop
+from workers.ports.shop import Shop
 from workers.ports.supplier import Suppliers
 from workers.ports.values import Money
 from workers.runtime.errors import BusinessOutcome, NeedsHuman
@@ -60,9 +60,10 @@ class Tracking:
         self._suppliers = suppliers
         self._carriers = carriers
         self._addresses = addresses
-        self._journal = journal
+        self._parcels = Parcels(shop, journal)
         self._purchases = Purchases(suppliers, journal)
         self._effects = effects
+        self._letters = Letters(effects, cases)
         self._cases = cases
         self._handover = handover
 
@@ -85,46 +86,17 @@ class Tracking:
         """Give the shop the tracking number of each parcel. Once per parcel, by the journal and in the shop."""
         for parcel in shipment.parcels:
             if parcel.carrier is not None:
-                sent = self._fulfillment(shopify_order_id, parcel.carrier, parcel.tracking_number)
-                await self._journal.once(sent)
-
-    def _fulfillment(self, order_id: str, carrier: str, tracking_number: str) -> Intent[Fulfillment]:
-        def entry(created: Fulfillment) -> Entry:
-            facts = {"carrier": carrier, "tracking_number": tracking_number, "fulfillment_id": created.id}
-            sentence = f"Parcel {tracking_number} is on its way with {carrier}"
-            return Entry(order_id, f"sent:{tracking_number}", "parcel_sent", sentence, facts)
-
-        return Intent(
-            key=f"fulfillment:{order_id}:{tracking_number}",
-            kind="fulfillment",
-            case_id=order_id,
-            request={"carrier": carrier, "tracking_number": tracking_number},
-            result_type=Fulfillment,
-            call=lambda: self._shop.create_fulfillment(order_id, carrier, tracking_number),
-            find=lambda asked: self._shop.find_fulfillment(order_id, asked["tracking_number"]),
-            entry=entry,
-        )
+                await self._parcels.give(shopify_order_id, parcel.carrier, parcel.tracking_number)
 
     async def mail_on_the_way(self, shopify_order_id: str, shipment: Shipment) -> None:
         """Mail the customer the tracking number of each parcel. Once per parcel."""
         order = await self._cases.order(shopify_order_id)
         for parcel in shipment.parcels:
             if parcel.carrier is not None:
-                await self._mail(order, parcel)
-
-    async def _mail(self, order: Order, parcel: TrackedParcel) -> None:
-        key, template = f"mail:{order.id}-sent-{parcel.tracking_number}", "tracking_on_the_way"
-        if not order.email:
-            sentence = "The customer has no mail address: nobody was told of the parcel"
-            await self._cases.write(Entry(order.id, key, "mail_impossible", sentence, {}))
-            return
-        values = {
-            "order_number": order.number,
-            "carrier": parcel.carrier or "",
-            "tracking_number": parcel.tracking_number,
-        }
-        mail = Mail(key, order.email, template, values, order.id, order.language)
-        await self._effects.send(mail, f"Mail sent to the customer: {template}")
+                key = f"mail:{order.id}-sent-{parcel.tracking_number}"
+                values = {"carrier": parcel.carrier, "tracking_number": parcel.tracking_number}
+                otherwise = "nobody was told of the parcel"
+                await self._letters.write(order, key, "tracking_on_the_way", values, otherwise=otherwise)
 
     async def publish_order_fulfilled(self, shopify_order_id: str) -> None:
         """Announce `order_fulfilled`. Once per order, however often its goods are sent."""
@@ -148,13 +120,9 @@ class Tracking:
         parcels = shipment.parcels if shipment else ()
         if not cancelled:
             return ShipmentFound(Shipment(parcels, news=False, complete=False, cancelled=False))
-        facts = {"supplier": supplier, "reference": reference}
-        sentence = f"{supplier} sends nothing more of {reference}"
-        await self._cases.write(
-            Entry(shopify_order_id, f"unsent:{reference}", "supplier_order_cancelled", sentence, facts)
-        )
-        unsent = TrackedParcel(None, reference, Trouble.NEVER_SHIPPED)
-        return ShipmentFound(Shipment((*parcels, unsent), news=False, complete=False, cancelled=True))
+        await self._cases.write(unsent(shopify_order_id, supplier, reference))
+        never = TrackedParcel(None, reference, Trouble.NEVER_SHIPPED)
+        return ShipmentFound(Shipment((*parcels, never), news=False, complete=False, cancelled=True))
 
     async def ask_carrier(self, shopify_order_id: str, parcel: TrackedParcel) -> Whereabouts:
         """Ask the carrier where a parcel is. Natural: asking changes nothing.
@@ -164,24 +132,18 @@ class Tracking:
         if parcel.carrier is None or parcel.trouble is not None:
             return Whereabouts(parcel.trouble or Trouble.NEVER_SHIPPED, None)
         known = await self._carriers.track(parcel.carrier, parcel.tracking_number)
-        if _delivered(known):
-            await self._note_delivered(shopify_order_id, known)
+        arrived = await self._arrived(shopify_order_id, known)
         if known.last is None:
             return Whereabouts(ParcelState.ANNOUNCED, None)
-        state = ParcelState.DELIVERED if _delivered(known) else known.last.state
+        state = ParcelState.DELIVERED if arrived else known.last.state
         return Whereabouts(state, known.last.at.isoformat())
 
-    async def _note_delivered(self, order_id: str, parcel: Parcel) -> None:
-        scan = next(scan for scan in parcel.scans if scan.state is ParcelState.DELIVERED)
-        facts = {
-            "carrier": parcel.carrier,
-            "tracking_number": parcel.tracking_number,
-            "scan_id": scan.id,
-            "delivered_at": scan.at.isoformat(),
-        }
-        sentence = f"{parcel.carrier} has delivered parcel {parcel.tracking_number}"
-        key = f"delivered:{parcel.tracking_number}"
-        await self._cases.write(Entry(order_id, key, "parcel_delivered", sentence, facts))
+    async def _arrived(self, order_id: str, parcel: Parcel) -> bool:
+        """Whether it is delivered; then the timeline says so."""
+        arrived = _delivered(parcel)
+        if arrived:
+            await self._cases.write(delivered(order_id, parcel))
+        return arrived
 
     async def look_into_complaint(
         self, shopify_order_id: str, tracking_number: str, complaint: str = ""
@@ -190,10 +152,7 @@ class Tracking:
         sent = await self._shop.find_fulfillment(shopify_order_id, tracking_number)
         if sent is None:
             raise NeedsHuman(f"The shop knows no parcel {tracking_number} of order {shopify_order_id}.")
-        facts = {"carrier": sent.carrier, "tracking_number": tracking_number}
-        sentence = f"The customer has not received parcel {tracking_number}"
-        key = f"complaint:{tracking_number}" + (f":{complaint}" if complaint else "")
-        await self._cases.write(Entry(shopify_order_id, key, "parcel_not_received", sentence, facts))
+        await self._cases.write(not_received(shopify_order_id, sent.carrier, tracking_number, complaint))
         known = await self._carriers.track(sent.carrier, tracking_number)
         if not _delivered(known):
             return ShipmentFound(None)
@@ -265,13 +224,8 @@ class Tracking:
         self, shopify_order_id: str, reship_order_id: str, reship_cost: int, currency: str, resent: int = 0
     ) -> None:
         """Book what sending again costs. Once per order and number, by the journal and the ledger's key."""
-        posting = Posting(
-            key=f"cogs:{shopify_order_id}:reship-{resent + 1}",
-            account="COGS",
-            amount=Money(reship_cost, currency),
-            order_id=shopify_order_id,
-            memo=reship_order_id,
-        )
+        purchase = Purchase(shopify_order_id, resent + 1)
+        posting = purchase.posting(reship_order_id, Money(reship_cost, currency))
         await self._effects.book(posting, "Cost of sending again booked")
 
     async def publish_supplier_order_placed(
@@ -285,19 +239,14 @@ class Tracking:
     ) -> None:
         """Announce `supplier_order_placed` for what is sent again, and let it be tracked. Once per order and
         number."""
-        payload = {
-            "shopify_order_id": shopify_order_id,
-            "supplier_order_id": reship_order_id,
-            "cost": reship_cost,
-            "currency": currency,
-        }
-        key = f"supplier_order_placed:{shopify_order_id}:reship-{resent + 1}"
-        await self._announce(key, "supplier_order_placed", payload, "New supplier order announced")
+        purchase = Purchase(shopify_order_id, resent + 1)
+        event = purchase.announcement(reship_order_id, Money(reship_cost, currency))
+        await self._effects.publish(event, shopify_order_id, "New supplier order announced")
         placed = SupplierOrderPlaced(
             shopify_order_id=shopify_order_id,
             supplier_order_id=reship_order_id,
             supplier=reship_supplier,
-            reference=Purchase(shopify_order_id, resent + 1).reference,
+            reference=purchase.reference,
         )
         await self._handover.tell("tracking", SUPPLIER_ORDER_PLACED, placed)
 
@@ -313,17 +262,10 @@ class Tracking:
 
     async def _recall(self, order_id: str, carrier: str, tracking_number: str) -> RecallResult:
         if await self._carriers.recall(carrier, tracking_number):
-            facts = {"carrier": carrier, "tracking_number": tracking_number}
-            sentence = f"{carrier} is to bring back parcel {tracking_number}"
-            await self._cases.write(
-                Entry(order_id, f"recalled:{tracking_number}", "parcel_recalled", sentence, facts)
-            )
+            await self._cases.write(recalled(order_id, carrier, tracking_number))
             return RecallResult.RECALLED
-        known = await self._carriers.track(carrier, tracking_number)
-        if _delivered(known):
-            await self._note_delivered(order_id, known)
-            return RecallResult.DELIVERED
-        return RecallResult.TOO_LATE
+        arrived = await self._arrived(order_id, await self._carriers.track(carrier, tracking_number))
+        return RecallResult.DELIVERED if arrived else RecallResult.TOO_LATE
 
     async def _announce(self, key: str, name: str, payload: dict[str, Any], sentence: str) -> None:
         await self._effects.publish(Event(key, name, payload), payload["shopify_order_id"], sentence)

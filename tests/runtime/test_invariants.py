@@ -175,7 +175,8 @@ async def test_a_supplied_order_violates_nothing(instance: Instance) -> None:
             "refund orderops-1-lost: gave back 400 EUR (minor units), approved nothing",
         ),
         (
-            "UPDATE mock.supplier_orders SET cost_minor = 701;\nUPDATE mock.ledger_postings SET amount_minor = 701;\n"
+            "UPDATE mock.supplier_orders SET cost_minor = 701;\n"
+            "UPDATE mock.ledger_postings SET amount_minor = 701;\n"
             "UPDATE orderops.effects SET request = jsonb_set(request, '{minor}', '701') WHERE kind = 'posting'",
             "I2",
             "supplier_order:1: is in the books otherwise than in the journal",

@@ -1,8 +1,13 @@
 """What the timeline says of disputes."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 from workers.casefile.cases import Entry
+from workers.casefile.models import TimelineEntry
 from workers.ports.currencies import describe
 from workers.ports.payments import Dispute
+from workers.runtime.errors import NeedsHuman
 
 
 def seen(dispute: Dispute) -> Entry:
@@ -31,3 +36,25 @@ def about_refund(refund_id: str, case_id: str, dispute_id: str, *, sent: bool) -
     return Entry(
         case_id, f"{kind}:{refund_id}", kind, sentence, {"refund_id": refund_id, "dispute_id": dispute_id}
     )
+
+
+def asked(case_id: str, dispute_id: str, explanation: str) -> Entry:
+    """Why a person is asked, once per reason."""
+    facts = {"dispute_id": dispute_id, "explanation": explanation}
+    sentence = f"{explanation}: a person decides on the dispute"
+    return Entry(case_id, f"dispute_asked:{dispute_id}:{explanation}", "dispute_asked", sentence, facts)
+
+
+def answered(case_id: str, dispute_id: str, answer: Literal["submit", "accept"]) -> Entry:
+    """How we answered it, once per dispute."""
+    sentence = {"submit": "Evidence submitted", "accept": "Dispute accepted"}[answer]
+    facts = {"dispute_id": dispute_id, "answer": answer}
+    return Entry(case_id, f"dispute_answer:{dispute_id}", "dispute_answered", sentence, facts)
+
+
+def last(timeline: Sequence[TimelineEntry], kind: str, dispute_id: str) -> TimelineEntry:
+    """The latest entry of a kind about a dispute. Raises NeedsHuman when there is none."""
+    found = [each for each in timeline if each.kind == kind and each.facts.get("dispute_id") == dispute_id]
+    if not found:
+        raise NeedsHuman(f"The case file says nothing of dispute {dispute_id} ({kind.replace('_', ' ')}).")
+    return found[-1]

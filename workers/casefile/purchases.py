@@ -7,6 +7,8 @@ from typing import Any
 
 from workers.casefile.cases import Entry
 from workers.casefile.journal import Intent, Journal
+from workers.ports.events import Event
+from workers.ports.ledger import Posting
 from workers.ports.shop import Order
 from workers.ports.supplier import OutOfStockError, SupplierOrder, Suppliers
 from workers.ports.values import Money
@@ -30,9 +32,29 @@ class Purchase:
         """In the journal."""
         return f"supplier_order:{self.order_id}{self._suffix}"
 
+    def posting(self, bought_as: str, cost: Money) -> Posting:
+        """What it cost, for the ledger; `bought_as` is the supplier's own id of it."""
+        key = f"cogs:{self._name}"
+        return Posting(key=key, account="COGS", amount=cost, order_id=self.order_id, memo=bought_as)
+
+    def announcement(self, bought_as: str, cost: Money) -> Event:
+        """For others: `supplier_order_placed`, its cost in minor units."""
+        payload = {
+            "shopify_order_id": self.order_id,
+            "supplier_order_id": bought_as,
+            "cost": cost.minor,
+            "currency": cost.currency,
+        }
+        return Event(f"supplier_order_placed:{self._name}", "supplier_order_placed", payload)
+
     @property
     def _suffix(self) -> str:
         return f"-reship-{self.again}" if self.again else ""
+
+    @property
+    def _name(self) -> str:
+        """In the ledger and among the events."""
+        return f"{self.order_id}:reship-{self.again}" if self.again else self.order_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,79 +119,119 @@ def mocked_outside(world: MockWorld) -> Outside:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What processes have of ours, beside the outside world."""
+
+    journal: Journal
+    effects: Effects
+    cases: Cases
+    requests: CustomerRequests
+    questions: Questions
+    handover: Handover
+    refunds: Refunds
+    approvals: Approvals
+
+
+def _inside(settings: Settings, database: Database, outside: Outside, links: Links, bell: Bell) -> Inside:
+    journal = Journal(database, timedelta(seconds=settings.settling_seconds))
+    effects = Effects(journal, outside.mailer, outside.events, outside.ledger)
+    cases, requests = Cases(database), CustomerRequests(database)
+    return Inside(
+        journal=journal,
+        effects=effects,
+        cases=cases,
+        requests=requests,
+        questions=Questions(effects, cases, requests, links),
+        handover=Handover(database, bell, settings),
+        refunds=Refunds(database),
+        approvals=Approvals(database),
+    )
+
+
+def _fulfillment(outside: Outside, inside: Inside) -> Process:
+    jobs = fulfillment.Fulfillment(
+        shop=outside.shop,
+        suppliers=outside.suppliers,
+        addresses=outside.addresses,
+        journal=inside.journal,
+        effects=inside.effects,
+        questions=inside.questions,
+        cases=inside.cases,
+        requests=inside.requests,
+        handover=inside.handover,
+    )
+    return fulfillment.registration(jobs)
+
+
+def _tracking(outside: Outside, inside: Inside) -> Process:
+    jobs = tracking.Tracking(
+        shop=outside.shop,
+        suppliers=outside.suppliers,
+        carriers=outside.carriers,
+        addresses=outside.addresses,
+        journal=inside.journal,
+        effects=inside.effects,
+        cases=inside.cases,
+        handover=inside.handover,
+    )
+    return tracking.registration(jobs)
+
+
+def _refund(outside: Outside, inside: Inside) -> Process:
+    jobs = refund.RefundJobs(
+        shop=outside.shop,
+        payments=outside.payments,
+        journal=inside.journal,
+        effects=inside.effects,
+        cases=inside.cases,
+        refunds=inside.refunds,
+        approvals=inside.approvals,
+    )
+    return refund.registration(jobs)
+
+
+def _chargeback(outside: Outside, inside: Inside) -> Process:
+    jobs = chargeback.Chargeback(
+        payments=outside.payments,
+        shop=outside.shop,
+        carriers=outside.carriers,
+        journal=inside.journal,
+        effects=inside.effects,
+        cases=inside.cases,
+        refunds=inside.refunds,
+        handover=inside.handover,
+    )
+    return chargeback.registration(jobs)
+
+
+PROCESSES = (_fulfillment, _tracking, _refund, _chargeback)
+"""Every process there is; each gets the ports that it names."""
+
+
 @asynccontextmanager
 async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Assembled]:
     """Wire everything from the settings; `outside` replaces the mocked world. Closes what it opened."""
     async with AsyncExitStack() as stack:
         url = str(settings.database_url)
-        database = Database(url, settings.database_pool)
+        database, own = Database(url, settings.database_pool), Database(url, pool=1)
         stack.push_async_callback(database.close)
-        own = Database(url, pool=1)
         stack.push_async_callback(own.close)
         if outside is None:
             world = MockWorld(url, pool_size=settings.database_pool)
             stack.push_async_callback(world.close)
             outside = mocked_outside(world)
         engine = await stack.enter_async_context(Engine(settings.zeebe_grpc, settings.zeebe_rest))
-        cases, requests, bell = Cases(database), CustomerRequests(database), Bell(database)
-        links = Links(settings.link_secret, settings.public_url)
-        journal = Journal(database, timedelta(seconds=settings.settling_seconds))
-        effects = Effects(journal, outside.mailer, outside.events, outside.ledger)
-        bell = Bell(database)
-        handover = Handover(database, bell, settings)
-        jobs = fulfillment.Fulfillment(
-            shop=outside.shop,
-            suppliers=outside.suppliers,
-            addresses=outside.addresses,
-            journal=journal,
-            effects=effects,
-            questions=Questions(effects, cases, requests, links),
-            cases=cases,
-            requests=requests,
-            handover=handover,
-        )
-        refunding = refund.RefundJobs(
-            shop=outside.shop,
-            payments=outside.payments,
-            journal=journal,
-            effects=effects,
-            cases=cases,
-            refunds=Refunds(database),
-            approvals=Approvals(database),
-        )
-        disputes = chargeback.Chargeback(
-            payments=outside.payments,
-            shop=outside.shop,
-            carriers=outside.carriers,
-            journal=journal,
-            effects=effects,
-            cases=cases,
-            refunds=Refunds(database),
-            handover=handover,
-        )
-        tracked = tracking.Tracking(
-            shop=outside.shop,
-            suppliers=outside.suppliers,
-            carriers=outside.carriers,
-            addresses=outside.addresses,
-            journal=journal,
-            effects=effects,
-            cases=cases,
-            handover=handover,
-        )
-        processes = (
-            fulfillment.registration(jobs),
-            tracking.registration(tracked),
-            refund.registration(refunding),
-            chargeback.registration(disputes),
-        )
+        links, bell = Links(settings.link_secret, settings.public_url), Bell(database)
+        inside = _inside(settings, database, outside, links, bell)
+        processes = tuple(wired(outside, inside) for wired in PROCESSES)
         yield Assembled(
             settings=settings,
             database=database,
             engine=engine,
             processes=processes,
-            cases=cases,
-            requests=requests,
+            cases=inside.cases,
+            requests=inside.requests,
             links=links,
             projection=Projection(database, {process.id: process.outcomes for process in processes}),
             bell=bell,

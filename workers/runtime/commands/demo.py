@@ -88,11 +88,7 @@ def demo(  # noqa: PLR0913, PLR0917  # one parameter per option
     prepare_with_progress(config)
     with _stack(config, keep=keep) as environment:
         judged = asyncio.run(_run(plan, environment, rate, began))
-        console.print(verdict.table(judged))
-        console.print(verdict.money_table(judged.money))
-        verdict.write(judged.figures)
-        for complaint in judged.complaints[:20]:
-            console.print(f"[red]{complaint}[/]")
+        _show(judged)
         if keep:
             _say_where(instance, environment)
     if not judged.figures.ok:
@@ -148,6 +144,15 @@ def _stack(config: StackConfig, *, keep: bool) -> Iterator[dict[str, str]]:
         with running_stack(config, line.update) as stack:
             line.stop()
             yield stack.environment()
+
+
+def _show(judged: verdict.Verdict) -> None:
+    """Tables and the first complaints on the screen, all figures in the report."""
+    console.print(verdict.table(judged))
+    console.print(verdict.money_table(judged.money))
+    verdict.write(judged.figures)
+    for complaint in judged.complaints[:20]:
+        console.print(f"[red]{complaint}[/]")
 
 
 def _say_where(instance: str, environment: dict[str, str]) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import quantiles
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy import ARRAY, ColumnElement, Text, any_, func, literal, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.adapters.mock_behaviour import Kind
 from workers.adapters.mock_books import BehaviourRow, PostingRow, SupplierOrderRow
@@ -19,6 +20,8 @@ from workers.runtime.demo.plan import Plan
 
 _PERCENTILES = 100
 Row = TypeVar("Row")
+Member = TypeVar("Member")
+Ids: TypeAlias = ColumnElement[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def percentile(values: Sequence[float], percent: int) -> float | None:
     return quantiles(values, n=_PERCENTILES, method="inclusive")[percent - 1]
 
 
-def array_of(ids: Iterable[str]) -> ColumnElement[list[str]]:
+def array_of(ids: Iterable[str]) -> Ids:
     """Thousands of ids as one parameter; as many parameters would cost seconds of our own time."""
     return literal(list(ids), ARRAY(Text))
 
@@ -117,48 +120,62 @@ async def progress(database: Database, plan: Plan) -> Progress:
 
 
 async def read(database: Database, world: MockWorld, plan: Plan) -> Books:
-    """All books of the plan's orders."""
+    """All books of the plan's orders: the case file's first, then the outside world's."""
     ids = array_of(plan.by_case)
+    bought = select(SupplierOrderRow).where(order_of(SupplierOrderRow) == any_(ids))
+    booked = select(PostingRow).where(PostingRow.order_id == any_(ids), PostingRow.account == "COGS")
     async with database.sessions() as session:
         cases = (await session.scalars(select(Case).where(Case.id == any_(ids)))).all()
-        unresolved = (
-            select(Incident)
-            .join(Instance, Instance.key == Incident.process_instance_key)
-            .where(Instance.case_id == any_(ids), Incident.resolved_at.is_(None))
+        return Books(
+            cases={case.id: case for case in cases},
+            incidents=await _incidents(session, ids),
+            received_at=await _received_at(session, ids),
+            supplied_at=await _supplied_at(session, ids),
+            ended=_sets(await _ends(session, ids)),
+            bought=_grouped((order.reference.split("-")[1], order) for order in await world.rows(bought)),
+            booked=_grouped((posting.order_id, posting) for posting in await world.rows(booked)),
+            sold_out=_sets([*await _late(session, ids), *await _struck(world, plan)]),
         )
-        incidents = (await session.scalars(unresolved)).all()
-        entries = select(TimelineEntry).where(
-            TimelineEntry.case_id == any_(ids), TimelineEntry.kind == "supplier_out_of_stock"
-        )
-        late = [(entry.case_id, entry.facts["supplier"]) for entry in await session.scalars(entries)]
-        arrivals = select(InboxRow.correlation_key, InboxRow.received_at).where(
-            InboxRow.message_name == "order_paid", InboxRow.correlation_key == any_(ids)
-        )
-        received = {row.correlation_key: row.received_at for row in await session.execute(arrivals)}
-        ends = select(Instance.case_id, Instance.process, Instance.outcome).where(
-            Instance.case_id == any_(ids), Instance.outcome.is_not(None)
-        )
-        announced = select(Effect.case_id, Effect.settled_at).where(
-            Effect.key == func.concat("supplier_order_placed:", Effect.case_id), Effect.case_id == any_(ids)
-        )
-        supplied = {row.case_id: row.settled_at for row in await session.execute(announced) if row.settled_at}
-        ended = [(row.case_id, (row.process, row.outcome)) for row in await session.execute(ends)]
-    bought = await world.rows(select(SupplierOrderRow).where(order_of(SupplierOrderRow) == any_(ids)))
-    booked = await world.rows(
-        select(PostingRow).where(PostingRow.order_id == any_(ids), PostingRow.account == "COGS")
+
+
+async def _incidents(session: AsyncSession, ids: Ids) -> Sequence[Incident]:
+    """Those that are still there."""
+    unresolved = (
+        select(Incident)
+        .join(Instance, Instance.key == Incident.process_instance_key)
+        .where(Instance.case_id == any_(ids), Incident.resolved_at.is_(None))
     )
-    return Books(
-        cases={case.id: case for case in cases},
-        bought=_grouped((order.reference.split("-")[1], order) for order in bought),
-        booked=_grouped((posting.order_id, posting) for posting in booked),
-        incidents=incidents,
-        sold_out={
-            case_id: set(names) for case_id, names in _grouped([*late, *await _struck(world, plan)]).items()
-        },
-        received_at=received,
-        supplied_at=supplied,
-        ended={case_id: set(ends) for case_id, ends in _grouped(ended).items()},
+    return (await session.scalars(unresolved)).all()
+
+
+async def _late(session: AsyncSession, ids: Ids) -> list[tuple[str, str]]:
+    """Case and supplier of each order that found nothing left of what had been offered."""
+    entries = select(TimelineEntry).where(
+        TimelineEntry.case_id == any_(ids), TimelineEntry.kind == "supplier_out_of_stock"
     )
+    return [(entry.case_id, entry.facts["supplier"]) for entry in await session.scalars(entries)]
+
+
+async def _received_at(session: AsyncSession, ids: Ids) -> dict[str, datetime]:
+    arrivals = select(InboxRow.correlation_key, InboxRow.received_at).where(
+        InboxRow.message_name == "order_paid", InboxRow.correlation_key == any_(ids)
+    )
+    return {row.correlation_key: row.received_at for row in await session.execute(arrivals)}
+
+
+async def _supplied_at(session: AsyncSession, ids: Ids) -> dict[str, datetime]:
+    announced = select(Effect.case_id, Effect.settled_at).where(
+        Effect.key == func.concat("supplier_order_placed:", Effect.case_id), Effect.case_id == any_(ids)
+    )
+    return {row.case_id: row.settled_at for row in await session.execute(announced) if row.settled_at}
+
+
+async def _ends(session: AsyncSession, ids: Ids) -> list[tuple[str, tuple[str, str]]]:
+    """Case, process and outcome of each instance that has ended with one."""
+    ends = select(Instance.case_id, Instance.process, Instance.outcome).where(
+        Instance.case_id == any_(ids), Instance.outcome.is_not(None)
+    )
+    return [(row.case_id, (row.process, row.outcome)) for row in await session.execute(ends)]
 
 
 async def _struck(world: MockWorld, plan: Plan) -> list[tuple[str, str]]:
@@ -188,3 +205,7 @@ def _grouped(pairs: Iterable[tuple[str, Row]]) -> dict[str, list[Row]]:
     for key, row in pairs:
         groups.setdefault(key, []).append(row)
     return groups
+
+
+def _sets(pairs: Iterable[tuple[str, Member]]) -> dict[str, set[Member]]:
+    return {key: set(members) for key, members in _grouped(pairs).items()}
