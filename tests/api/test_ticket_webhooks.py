@@ -259,7 +259,7 @@ class TestZendesk:
     @pytest.mark.parametrize(
         "body",
         [[], {}, {"type": 7}, {"type": "new_ticket"}, opened(id="x"), opened(requester={"email": "nobody"})],
-        ids=str,
+        ids=["list", "empty", "type", "no ticket", "no number", "no address"],
     )
     async def test_what_cannot_be_told_is_refused(self, body: Any, client: httpx.AsyncClient) -> None:
         assert_problem(await from_zendesk(client, body), 422, "invalid")
