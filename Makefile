@@ -61,7 +61,8 @@ endif
 
 .PHONY: faults
 faults: setup ## the fault tests at their full length (`make test` has their short form)
-	@$(BIN)/python -m pytest tests/faults tests/engine/test_refund_races.py --full $(ARGS)
+	@$(BIN)/python -m pytest tests/faults --full $(ARGS)
+	@$(BIN)/python -m pytest tests/engine/test_refund_races.py --full
 
 .PHONY: bench
 bench: setup ## how fast it is: figures, a table and a picture (ARGS=--quick; ARGS=--help)
