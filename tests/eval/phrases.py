@@ -1,7 +1,7 @@
 """Customers' phrases made from the grammar in workers/adapters/analysis_phrases: the same for the same seed.
 
-A topic says what its customers want as verbs, nouns, things to look up, and whole sentences; frames say how people put
-such things; styles how they type.
+A topic says what its customers want as verbs, nouns, things to look up, and whole sentences; frames say how people
+put such things; styles how they type.
 """
 
 import random
@@ -20,7 +20,8 @@ FOLDER = Path(local_analysis.__file__).with_name("analysis_phrases")
 LANGUAGES = ("en", "de", "es", "fr")
 KINDS = {"verb": 3.0, "gerund": 1.6, "noun": 1.4, "look": 1.6, "sentence": 3.0}
 """How often each kind of phrase is drawn, where a topic has it."""
-_CHOICE = re.compile(r"\(([^()]*)\)( ?\?)?")
+_CHOICE = re.compile(r"\(([^()]*)\)")
+CURRENCIES = ("${}", "{} dollars", "{} euros", "€{}", "{} €", "£{}", "{} EUR", "{} bucks")
 _SLOT = re.compile(r"\{(\w+)\}")
 _KEYS = "qwertyuiop asdfghjkl zxcvbnm"
 
@@ -83,7 +84,11 @@ def _message(content: Mapping[str, Any], language: str, chance: random.Random) -
 def _around(text: str, frames: Mapping[str, Any], slots: Mapping[str, Any], chance: random.Random) -> str:
     """A greeting before, thanks after, a word of anger: or nothing, as most often."""
     if chance.random() < 0.16:
-        text = expanded(chance.choice(frames["before"]), slots, chance) + chance.choice([", ", ". ", " ", "! "]) + text
+        text = (
+            expanded(chance.choice(frames["before"]), slots, chance)
+            + chance.choice([", ", ". ", " ", "! "])
+            + text
+        )
     if chance.random() < 0.13:
         text += chance.choice([". ", ", ", " ", "\n"]) + expanded(chance.choice(frames["after"]), slots, chance)
     if chance.random() < 0.05:
@@ -100,15 +105,10 @@ def expanded(template: str, slots: Mapping[str, Sequence[str]], chance: random.R
     text = template
     for _ in range(12):
         text = _SLOT.sub(lambda match: _slot(match[1], slots, chance), text)
-        text = _CHOICE.sub(lambda match: _choice(match, chance), text)
+        text = _CHOICE.sub(lambda match: chance.choice(match[1].split("|")), text)
         if "(" not in text and "{" not in text:
             break
     return re.sub(r"\s+([,.?!])", r"\1", re.sub(r"\s{2,}", " ", text)).strip()
-
-
-def _choice(match: re.Match[str], chance: random.Random) -> str:
-    """One of the alternatives; with a question mark after it, as in (kind) ?, perhaps none."""
-    return chance.choice(match[1].split("|")) + (" " if match[2] else "")
 
 
 def _slot(name: str, slots: Mapping[str, Sequence[str]], chance: random.Random) -> str:
@@ -116,12 +116,14 @@ def _slot(name: str, slots: Mapping[str, Sequence[str]], chance: random.Random) 
         return chance.choice(["", "#", "", "", "A-"]) + str(chance.randrange(10 ** chance.randint(3, 12)))
     if name == "money":
         amount = chance.choice([chance.randrange(1, 99), chance.randrange(10, 3000)])
-        return chance.choice(["${}", "{} dollars", "{} euros", "€{}", "{} €", "£{}", "{} EUR", "{} bucks"]).format(amount)
-    return chance.choice(slots[name])
+        return chance.choice(CURRENCIES).format(amount)
+    return str(chance.choice(slots[name]))
 
 
-_DOUBLED = frozenset("get put stop ship drop swap set submit cut run log plan begin edit_".split())
-_KEPT = frozenset("be see".split())
+_DOUBLED = frozenset(
+    ("get", "put", "stop", "ship", "drop", "swap", "set", "submit", "cut", "run", "log", "plan", "begin")
+)
+_KEPT = frozenset(("be", "see"))
 
 
 def gerund(phrase: str) -> str:
@@ -140,8 +142,8 @@ def gerund(phrase: str) -> str:
 
 _CHAT = (
     (r"\byour\b", "ur"), (r"\byou\b", "u"), (r"\bplease\b", "pls"), (r"\bare\b", "r"), (r"\bwant to\b", "wanna"),
-    (r"\bgoing to\b", "gonna"), (r"\bdo not\b", "dont"), (r"\bthanks\b", "thx"), (r"\byou\b", "ya"), (r"\band\b", "n"),
-    (r"\bto\b", "2"), (r"\bfor\b", "4"), (r"\bhave got to\b", "gotta"), (r"\bbecause\b", "cuz"),
+    (r"\bgoing to\b", "gonna"), (r"\bdo not\b", "dont"), (r"\bthanks\b", "thx"), (r"\byou\b", "ya"),
+    (r"\band\b", "n"), (r"\bto\b", "2"), (r"\bfor\b", "4"), (r"\bhave got to\b", "gotta"), (r"\bbecause\b", "cuz"),
 )  # fmt: skip
 
 

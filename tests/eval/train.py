@@ -22,14 +22,13 @@ from sklearn.linear_model import LogisticRegression
 
 from tests.eval import phrases as grammar
 from tests.eval.phrases import Phrase, phrases, topics
-from workers.adapters import analysis_features, analysis_text
 from workers.adapters.analysis_features import features
 from workers.adapters.analysis_model import FORMAT, WEIGHTS, load
 from workers.adapters.analysis_text import readable, sentences
 
-EACH, SEED, STRENGTH, ROWS = 2_400, 20, 4.0, 60_000
-"""English phrases per topic, seed, inverse of the regularisation, and most features kept."""
-TOLD_APART = (__file__, grammar.__file__, analysis_features.__file__, analysis_text.__file__)
+EACH, SEED, STRENGTH, ROWS, LEAST = 2_400, 20, 4.0, 60_000, 4
+"""English phrases per topic; seed; inverse of the regularisation; most features; phrases one must be in."""
+SAMPLE = 20
 console = Console(highlight=False)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -46,14 +45,18 @@ def model(
     content["version"] = fingerprint()
     out.write_bytes(gzip.compress(json.dumps(content, sort_keys=True).encode(), mtime=0))
     load.cache_clear()
-    size = out.stat().st_size / 1e6
-    console.print(f"{out}: {content['features'].count(chr(10)) + 1} features, {size:.2f} MB, {time.monotonic() - began:.0f} s")
+    number, seconds = content["features"].count("\n") + 1, time.monotonic() - began
+    console.print(f"{out}: {number} features, {out.stat().st_size / 1e6:.2f} MB, {seconds:.0f} s")
 
 
 def fingerprint() -> str:
-    """Of all that decides what the model will be."""
-    files = sorted([*grammar.FOLDER.glob("*.toml"), *map(Path, TOLD_APART)], key=lambda path: path.name)
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    """Of all that decides what the model will be: grammar, numbers, and how a sample is written and seen."""
+    digest = hashlib.sha256(f"{FORMAT} {EACH} {SEED} {STRENGTH} {ROWS} {LEAST}".encode())
+    for path in sorted(grammar.FOLDER.glob("*.toml")):
+        digest.update(path.read_bytes())
+    for phrase in phrases(SAMPLE, SEED):
+        digest.update(json.dumps([phrase.text, sorted(features(keys_of(phrase.text)).items())]).encode())
+    return digest.hexdigest()[:12]
 
 
 def keys_of(text: str) -> list[str]:
@@ -68,7 +71,7 @@ def learn(known: Sequence[Phrase], unseen: Sequence[Phrase]) -> dict[str, Any]:
     for row in rows:
         for name in row:
             counts[name] = counts.get(name, 0) + 1
-    names = [name for name, count in counts.items() if count >= 4]
+    names = [name for name, count in counts.items() if count >= LEAST]
     order = sorted(topics())
     truth = np.array([order.index(phrase.topic) for phrase in known])
     learnt = _fit(_matrix(rows, names), truth)

@@ -1,5 +1,5 @@
-"""How angry a message sounds, from 0 to 100: the tone of English words by VADER's lexicon, and our own words in four
-languages for threats, insults, swearing and lost patience. Pure."""
+"""How angry a message sounds, from 0 to 100: the tone of English words by VADER's lexicon, and our own words in
+four languages for threats, insults, swearing and lost patience. Pure."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,9 @@ MOST_PER_GROUP = 2
 @cache
 def _words() -> tuple[Lexicon, Mapping[str, float]]:
     content = tomllib.loads(WORDS.read_text(encoding="utf-8"))
-    groups = {name: [" ".join(map(folded, each.split())) for each in group["words"]] for name, group in content.items()}
+    groups = {
+        name: [" ".join(map(folded, each.split())) for each in group["words"]] for name, group in content.items()
+    }
     return Lexicon(groups), {name: float(group["points"]) for name, group in content.items()}
 
 
@@ -65,7 +67,9 @@ def _by_form(text: str, sentences: Sequence[Sentence]) -> list[Evidence]:
     marks = min(text.count("!"), 6)
     found = []
     if shouted and len(words) > 3:
-        found.append(Evidence(" ".join(shouted[:4]), "capitals", min(0.22, 0.06 + 0.3 * len(shouted) / len(words))))
+        found.append(
+            Evidence(" ".join(shouted[:4]), "capitals", min(0.22, 0.06 + 0.3 * len(shouted) / len(words)))
+        )
     if marks > 1:
         found.append(Evidence("!" * marks, "exclamation marks", 0.03 * marks))
     return found

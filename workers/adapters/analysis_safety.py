@@ -1,5 +1,5 @@
-"""Whether somebody came to harm, or may: by the rules in safety_rules.toml, which tell denials, questions and figures of
-speech apart. Pure; linear in the length of the text."""
+"""Whether somebody came to harm, or may: by the rules in safety_rules.toml, which tell denials, questions and
+figures of speech apart. Pure; linear in the length of the text."""
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +17,8 @@ THRESHOLD = 0.5
 """From this confidence on a person has to look."""
 NEAR, BEFORE, FIGURE, MOST = 5, 4, 7, 8
 """In words: reach of a rule, of a denial, of a figure of speech; and most places per group in one sentence."""
-POSSIBLE = 0.8
-"""What counts of a rule when it only could have happened."""
+POSSIBLE, SUPPOSED = 0.8, 0.5
+"""What counts of a rule when it only could have happened; and when it is told with an if."""
 
 Place = tuple[int, int]
 
@@ -41,13 +41,16 @@ class Hit:
     rule: Rule
     words: str
     certainty: Certainty
+    supposed: bool
+    """Told with an if."""
     dismissed: str | None = None
     """Why it does not count."""
 
     @property
     def weight(self) -> float:
         """How much it convinces."""
-        return self.rule.weight * (POSSIBLE if self.certainty is Certainty.POSSIBLE else 1)
+        certain = SUPPOSED if self.supposed else POSSIBLE if self.certainty is Certainty.POSSIBLE else 1.0
+        return self.rule.weight * certain
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class Safety:
 class Rules:
     """The rules as they are used: `word/…` and `figure/…` are groups of the lexicon, too."""
 
-    rules: tuple[Rule, ...]
+    by_first: Mapping[str, Sequence[Rule]]
+    """By the first of their groups."""
     lexicon: Lexicon
 
 
@@ -75,10 +79,11 @@ def rules() -> Rules:
     groups |= {f"word/{name}": phrases for name, phrases in content["words"].items()}
     groups |= {f"figure/{name}": phrases for name, phrases in content["silent"].items()}
     plain = {name: [" ".join(map(folded, phrase.split())) for phrase in each] for name, each in groups.items()}
-    return Rules(
-        tuple(Rule(**each | {"hazard": Hazard(each["hazard"]), "all": tuple(each["all"])}) for each in content["rules"]),
-        Lexicon(plain),
-    )
+    by_first: dict[str, list[Rule]] = {}
+    for each in content["rules"]:
+        rule = Rule(**each | {"hazard": Hazard(each["hazard"]), "all": tuple(each["all"])})
+        by_first.setdefault(rule.all[0], []).append(rule)
+    return Rules(by_first, Lexicon(plain))
 
 
 def safety(text: str, sentences: Sequence[Sentence]) -> Safety:
@@ -93,7 +98,9 @@ def safety(text: str, sentences: Sequence[Sentence]) -> Safety:
     confidence = _together([hit.weight for hit in best.values()])
     return Safety(
         signals=_signals(list(best.values())) if confidence >= THRESHOLD else (),
-        dismissed=tuple(Evidence(hit.words, f"{hit.rule.name}: {hit.dismissed}", 0.0) for hit in dismissed.values()),
+        dismissed=tuple(
+            Evidence(hit.words, f"{hit.rule.name}: {hit.dismissed}", 0.0) for hit in dismissed.values()
+        ),
         confidence=round(confidence, 4),
     )
 
@@ -126,17 +133,20 @@ def _hits(text: str, sentence: Sentence) -> Iterator[Hit]:
     keys = sentence.keys
     found = rules().lexicon.find(keys)
     question = _is_asked(keys, found, sentence.question)
-    for rule in rules().rules:
+    for rule in (rule for group in found for rule in rules().by_first.get(group, ())):
         for places in _meetings(rule, found):
             first, last = min(place[0] for place in places), max(place[1] for place in places)
             words = text[sentence.words[first].start : sentence.words[last - 1].end]
             anchor = places[0]
-            yield Hit(rule, words, _certainty(anchor, keys, found), _reason(rule, anchor, keys, found, question))
+            supposed = _within_clause("condition", anchor, found, 8)
+            possible = supposed or _within_clause("maybe", anchor, found)
+            certainty = Certainty.POSSIBLE if possible else Certainty.HAPPENED
+            yield Hit(rule, words, certainty, supposed, _reason(rule, anchor, found, question))
 
 
 def _meetings(rule: Rule, found: Mapping[str, list[Place]]) -> Iterator[tuple[Place, ...]]:
     """Places of all groups close enough to each other: for each place of the first group, the closest others."""
-    if any(group not in found for group in rule.all):
+    if not all(group in found for group in rule.all):
         return
     first, *others = (found[group][:MOST] for group in rule.all)
     for anchor in first:
@@ -147,26 +157,23 @@ def _meetings(rule: Rule, found: Mapping[str, list[Place]]) -> Iterator[tuple[Pl
 
 def _reach(places: Sequence[Place]) -> int:
     """Words between the outermost of these places."""
-    return max(0, max(place[0] for place in places) - min(place[1] for place in places) + 1) if len(places) > 1 else 0
+    return (
+        max(0, max(place[0] for place in places) - min(place[1] for place in places) + 1) if len(places) > 1 else 0
+    )
 
 
-def _reason(
-    rule: Rule, anchor: Place, keys: Sequence[str], found: Mapping[str, list[Place]], question: bool
-) -> str | None:
+def _reason(rule: Rule, anchor: Place, found: Mapping[str, list[Place]], question: bool) -> str | None:
     """Why a meeting does not count, or None."""
-    for group in rule.all[:1]:
-        figures = found.get(f"figure/{group}", ())
-        if any(place[0] - FIGURE < anchor[1] and anchor[0] < place[1] + FIGURE for place in figures):
-            return "figure of speech"
+    figures = found.get(f"figure/{rule.all[0]}", ())
+    if any(place[0] - FIGURE < anchor[1] and anchor[0] < place[1] + FIGURE for place in figures):
+        return "figure of speech"
     if question:
         return "asked"
-    if _within_clause("condition", anchor, keys, found, 8) and not _within_clause("maybe", anchor, keys, found):
-        return "supposed"
-    return "denied" if _denied(anchor, keys, found) else None
+    return "denied" if _denied(anchor, found) else None
 
 
-def _denied(anchor: Place, keys: Sequence[str], found: Mapping[str, list[Place]]) -> bool:
-    clear = [place for place in found.get("word/not_negators", ())]
+def _denied(anchor: Place, found: Mapping[str, list[Place]]) -> bool:
+    clear = found.get("word/not_negators", ())
     for place in found.get("word/negators", ()):
         if any(other[0] <= place[0] < other[1] for other in clear):
             continue
@@ -175,13 +182,7 @@ def _denied(anchor: Place, keys: Sequence[str], found: Mapping[str, list[Place]]
     return False
 
 
-def _certainty(anchor: Place, keys: Sequence[str], found: Mapping[str, list[Place]]) -> Certainty:
-    return Certainty.POSSIBLE if _within_clause("maybe", anchor, keys, found) else Certainty.HAPPENED
-
-
-def _within_clause(
-    group: str, anchor: Place, keys: Sequence[str], found: Mapping[str, list[Place]], before: int = BEFORE
-) -> bool:
+def _within_clause(group: str, anchor: Place, found: Mapping[str, list[Place]], before: int = BEFORE) -> bool:
     return any(
         0 <= anchor[0] - place[1] < before and not _broken(place[1], anchor[0], found)
         for place in found.get(f"word/{group}", ())

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 MOST_CHARACTERS = 8_000
 """What is read of a message. Longer ones are quoted threads, logs and attacks; what somebody wants comes first."""
@@ -10,7 +11,7 @@ MOST_WORDS = 1_500
 LONGEST_WORD = 32
 """Characters of a word that count; what is longer is an address or noise."""
 
-_SENTENCE_END = re.compile(r"[.!?]+(?=\s|$)|[\n;]|\s[-–—]\s|\.{2,}|(?<=[a-z])\.(?=[A-Z])")
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|;|\n\s*\n|\n\s*[-*•]\s|\s[-–—]\s|…|(?<=[a-z])\.(?=[A-Z])")
 _WORD = re.compile(r"(?P<money>[$€£¥]\d[\d.,]*|\d[\d.,]*[$€£¥])|#?\d[\d.,:/-]*|[^\W\d_]+(?:['’`´][^\W\d_]+)*|[!?]")
 _MORE_THAN_TWO = re.compile(r"(.)\1{2,}")
 _FOLD = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "’": "", "'": "", "`": "", "´": ""})
@@ -88,6 +89,7 @@ def _word(match: re.Match[str]) -> Word:
     return Word(key, match.start(), match.end(), len(written) > 2 and written.isupper())
 
 
+@lru_cache(maxsize=20_000)
 def folded(word: str) -> str:
     """A word as it is compared: lower case, without accents, apostrophes and drawn-out letters (soooo)."""
     plain = word.lower().translate(_FOLD)

@@ -1,7 +1,7 @@
 """Ticket analysis on this machine: no network, no large model.
 
-Intents come from a linear model, safety from rules, anger from lexicons, language from fastText's small model. Nothing
-is imported or read before the first ticket.
+Intents come from a linear model, safety from rules, anger from lexicons, language from fastText's small model.
+Nothing is read before the first ticket.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from workers.adapters.analysis_language import language
 from workers.adapters.analysis_mentions import article, order_numbers
 from workers.adapters.analysis_model import WEIGHTS, Model, load
 from workers.adapters.analysis_safety import safety
-from workers.adapters.analysis_text import Sentence, readable, sentences
+from workers.adapters.analysis_text import MOST_CHARACTERS, MOST_WORDS, Sentence, readable, sentences
 from workers.ports.analysis import Analysis, Evidence, Intent, IntentFound, Ticket
 
 TOGETHER, MOST_SENTENCES = 3, 40
-"""Up to so many sentences are understood as one; of a longer message each by itself, so many at most."""
+"""Up to so many sentences are understood as one, too; of a longer message only each by itself, so many at most."""
 SHOWN, LEAST, WORDS_SHOWN = 3, 0.05, 4
 """Intents told besides the best; from which confidence on; and words of evidence for each."""
 ASYNC_FROM = 2_000
@@ -53,25 +53,25 @@ class LocalAnalysis:
             article=article(text, said, ticket.articles),
             order_numbers=order_numbers(text),
             characters=len(ticket.text),
-            characters_read=min(len(ticket.text), _read(text, said, ticket.text)),
+            characters_read=_read(said, len(ticket.text)),
             source=f"local {model.version}",
         )
 
 
-def _read(text: str, said: Sequence[Sentence], whole: str) -> int:
-    """How much of the message was analysed: all of it, or up to the last word that was."""
-    if len(whole) == len(text) and not said:
-        return len(whole)
-    last = said[-1].words[-1].end if said else len(text)
-    rest = text[last:]
-    return len(whole) if len(whole) <= len(text) and not any(map(str.isalnum, rest)) else last
+def _read(said: Sequence[Sentence], whole: int) -> int:
+    """How many characters were analysed: up to the limit of the text, or to the last word that was."""
+    full = sum(len(sentence.words) for sentence in said) >= MOST_WORDS
+    return min(whole, said[-1].words[-1].end if full else MOST_CHARACTERS)
 
 
 def _intents(model: Model, text: str, said: Sequence[Sentence]) -> tuple[IntentFound, ...]:
     """The intents of a message, best first. In a long one a single sentence may tell what is wanted."""
-    pieces = [said] if len(said) <= TOGETHER else [[sentence] for sentence in said[:MOST_SENTENCES]]
+    pieces = [[sentence] for sentence in said[:MOST_SENTENCES]] or [[]]
     chances = [model.probabilities([key for sentence in piece for key in sentence.keys]) for piece in pieces]
     topics = chances[0] if len(chances) == 1 else _of_all(model, chances)
+    if 1 < len(said) <= TOGETHER:
+        whole = model.probabilities([key for sentence in said for key in sentence.keys])
+        topics = {topic: (chance + whole[topic]) / 2 for topic, chance in topics.items()}
     by_intent: dict[Intent, float] = {}
     for topic, chance in topics.items():
         intent = model.intents[topic]
@@ -82,7 +82,7 @@ def _intents(model: Model, text: str, said: Sequence[Sentence]) -> tuple[IntentF
 
 
 def _of_all(model: Model, chances: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Sentences together: a wish counts as in the sentence that says it most clearly; small talk as in all of them."""
+    """Sentences together: a wish counts as where it is said most clearly, small talk as what is left."""
     most = {topic: max(chance[topic] for chance in chances) for topic in model.topics}
     wishes = max((most[topic] for topic in model.topics if model.intents[topic] is not Intent.OTHER), default=0.0)
     other = max(1e-9, 1 - wishes)

@@ -134,7 +134,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What a person can say of a message: confirmed or corrected in a form, these are what a model is judged by."""
+    """What a person can say of a message: confirmed or corrected in a form, models are judged by it."""
 
     intent: Intent
     anger: int
@@ -189,8 +189,8 @@ class Analysis:
 class TicketAnalysis(Protocol):
     """Understands messages.
 
-    Never fails for what a message says: hostile, empty or endless text has an analysis, too. Changes nothing outside,
-    so asking again is harmless.
+    Never fails for what a message says: hostile, empty or endless text has an analysis, too. Changes nothing
+    outside, so asking again is harmless.
     """
 
     async def analyse(self, ticket: Ticket) -> Analysis:
