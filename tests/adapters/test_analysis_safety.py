@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.adapters.analysis_safety import RULES, Safety, rules, safety
+from workers.adapters.analysis_safety import RULES, Rule, Safety, rules, safety
 from workers.adapters.analysis_text import readable, sentences
 from workers.ports.analysis import Certainty, Hazard
 
@@ -60,6 +60,10 @@ NONE = [
 ]
 
 
+def every_rule() -> list[Rule]:
+    return [*(rule for some in rules().by_first.values() for rule in some), *rules().apart]
+
+
 def of(text: str) -> Safety:
     clean = readable(text)
     return safety(clean, sentences(clean))
@@ -100,6 +104,12 @@ def test_a_denial_or_figure_beside_it_hides_no_harm(text: str) -> None:
     assert of(text).signals
 
 
+def test_a_child_in_one_sentence_and_loose_parts_in_another_is_possible_harm() -> None:
+    found = of("I gave it to my toddler. Two screws came off. The wheels are missing.")
+    assert [signal.certainty for signal in found.signals][:1] == [Certainty.POSSIBLE]
+    assert not of("I gave it to my toddler. Two screws came in the box.").signals
+
+
 def test_what_could_have_happened_is_possible_and_less_sure() -> None:
     happened, possible = of("my son choked on it"), of("my son could have choked on it")
     assert [signal.certainty for signal in happened.signals[:1]] == [Certainty.HAPPENED]
@@ -121,12 +131,12 @@ def test_the_surest_hazard_comes_first() -> None:
 
 def test_every_rule_names_groups_that_exist() -> None:
     """Else it would never be met, and nobody would notice."""
-    for each in [rule for some in rules().by_first.values() for rule in some]:
+    for each in every_rule():
         assert set(each.all) <= rules().lexicon.groups, each.name
 
 
 def test_every_hazard_has_a_rule_and_no_name_is_used_twice() -> None:
-    every = [rule for some in rules().by_first.values() for rule in some]
+    every = every_rule()
     assert {rule.hazard for rule in every} == set(Hazard)
     assert len({rule.name for rule in every}) == len(every)
     assert RULES.is_file()

@@ -112,6 +112,9 @@ def safety(judged: Sequence[Judged]) -> dict[str, Any]:
         found["safety_recall"] = round(hits / len(harmed), 4)
     if harmed and calm and hits + alarms:
         found["safety_precision"] = round(hits / (hits + alarms), 4)
+    if harmed and calm:
+        sure = bins((each.safety_confidence, bool(each.case.safety)) for each in (*harmed, *calm))
+        found["safety_calibration_error"] = calibration_error(sure)
     if calm:
         found["safety_false_alarm_rate"] = round(alarms / len(calm), 4)
     return found

@@ -8,7 +8,7 @@ from tests.eval.measure import Bin
 from workers.ports.analysis import Intent
 
 BLUE, GREY, RED, GREEN = "#1f6feb", "#8b949e", "#cf222e", "#1a7f37"
-SIDE, EDGE = 300, 40
+SIDE, EDGE, TOP = 310, 52, 22
 BAR, LABEL, ROW = 260, 150, 26
 
 
@@ -19,11 +19,12 @@ def bars(values: Mapping[str, float], goal: float | None = None, form: str = "{:
     for number, (label, value) in enumerate(values.items()):
         y = 6 + ROW * number
         width = BAR * min(1.0, value / most) if most else 0.0
+        end = LABEL + max(width, BAR * (goal or 0) / most)
         colour = BLUE if goal is None or value >= goal else RED
         parts.append(
             f'<text x="{LABEL - 8}" y="{y + 15}" text-anchor="end">{escape(label)}</text>'
             f'<rect x="{LABEL}" y="{y}" width="{max(width, 1):.1f}" height="{ROW - 6}" rx="2" fill="{colour}"/>'
-            f'<text x="{LABEL + width + 6:.1f}" y="{y + 15}">{form.format(value)}</text>'
+            f'<text x="{end + 6:.1f}" y="{y + 15}">{form.format(value)}</text>'
         )
     if goal is not None:
         x = LABEL + BAR * goal / most
@@ -35,7 +36,7 @@ def reliability(filled: Sequence[Bin]) -> str:
     """Confidence against frequency: on the line is honest; a dot's size is its number of cases."""
 
     def place(value: float) -> float:
-        return EDGE + value * (SIDE - EDGE - 10)
+        return EDGE + value * (SIDE - EDGE - TOP)
 
     def up(value: float) -> float:
         return SIDE - place(value)
@@ -58,7 +59,7 @@ def reliability(filled: Sequence[Bin]) -> str:
 
 
 def _tick(value: float, x: float, y: float) -> str:
-    top, bottom, right = 10, SIDE - EDGE, SIDE - 10
+    top, bottom, right = TOP, SIDE - EDGE, SIDE - TOP
     return (
         f'<path d="M{x} {bottom}V{top}M{EDGE} {y}H{right}" stroke="#d0d7de" fill="none"/>'
         f'<text x="{x}" y="{bottom + 16}" text-anchor="middle">{value:g}</text>'

@@ -5,8 +5,9 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
+from typing import Any
 
 from workers.adapters.analysis_lexicon import Lexicon
 from workers.adapters.analysis_text import Sentence, folded
@@ -32,6 +33,8 @@ class Rule:
     all: tuple[str, ...]
     weight: float
     within: int = NEAR
+    certainty: Certainty = Certainty.HAPPENED
+    """POSSIBLE where the words alone tell of a danger, not of harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,15 @@ class Hit:
     rule: Rule
     words: str
     certainty: Certainty
-    supposed: bool
-    """Told with an if."""
+    factor: float = 1.0
+    """Less than one where it is told as something that could be."""
     dismissed: str | None = None
     """Why it does not count."""
 
     @property
     def weight(self) -> float:
         """How much it convinces."""
-        certain = SUPPOSED if self.supposed else POSSIBLE if self.certainty is Certainty.POSSIBLE else 1.0
-        return self.rule.weight * certain
+        return self.rule.weight * self.factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,18 @@ class Rules:
 
     by_first: Mapping[str, Sequence[Rule]]
     """By the first of their groups."""
+    apart: Sequence[Rule]
+    """Whose groups may be anywhere in a message."""
     lexicon: Lexicon
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A sentence with what was found in it."""
+
+    sentence: Sentence
+    found: Mapping[str, list[Place]]
+    asked: bool
 
 
 @cache
@@ -80,21 +93,31 @@ def rules() -> Rules:
     groups |= {f"figure/{name}": phrases for name, phrases in content["silent"].items()}
     plain = {name: [" ".join(map(folded, phrase.split())) for phrase in each] for name, each in groups.items()}
     by_first: dict[str, list[Rule]] = {}
-    for each in content["rules"]:
-        rule = Rule(**each | {"hazard": Hazard(each["hazard"]), "all": tuple(each["all"])})
+    for rule in map(_rule, content["rules"]):
         by_first.setdefault(rule.all[0], []).append(rule)
-    return Rules(by_first, Lexicon(plain))
+    return Rules(by_first, tuple(map(_rule, content["apart"])), Lexicon(plain))
+
+
+def _rule(content: Mapping[str, Any]) -> Rule:
+    return Rule(
+        **dict(content)
+        | {
+            "hazard": Hazard(content["hazard"]),
+            "all": tuple(content["all"]),
+            "certainty": Certainty(content.get("certainty", Certainty.HAPPENED)),
+        }
+    )
 
 
 def safety(text: str, sentences: Sequence[Sentence]) -> Safety:
     """All signals of a message. A rule counts once, however often it is met."""
     best: dict[str, Hit] = {}
     dismissed: dict[str, Hit] = {}
-    for sentence in sentences:
-        for hit in _hits(text, sentence):
-            table = dismissed if hit.dismissed else best
-            if hit.rule.name not in table or table[hit.rule.name].weight < hit.weight:
-                table[hit.rule.name] = hit
+    reads = [_read(sentence) for sentence in sentences]
+    for hit in chain(*(_hits(text, read) for read in reads), _hits_apart(text, reads)):
+        table = dismissed if hit.dismissed else best
+        if hit.rule.name not in table or table[hit.rule.name].weight < hit.weight:
+            table[hit.rule.name] = hit
     confidence = _together([hit.weight for hit in best.values()])
     return Safety(
         signals=_signals(list(best.values())) if confidence >= THRESHOLD else (),
@@ -129,19 +152,41 @@ def _signals(hits: Sequence[Hit]) -> tuple[SafetySignal, ...]:
     return tuple(sorted(signals, key=lambda signal: -signal.confidence))
 
 
-def _hits(text: str, sentence: Sentence) -> Iterator[Hit]:
+def _read(sentence: Sentence) -> Read:
     keys = sentence.keys
     found = rules().lexicon.find(keys)
-    question = _is_asked(keys, found, sentence.question)
+    return Read(sentence, found, _is_asked(keys, found, sentence.question))
+
+
+def _hits(text: str, read: Read) -> Iterator[Hit]:
+    """Rules whose groups meet in a sentence."""
+    found = read.found
     for rule in (rule for group in found for rule in rules().by_first.get(group, ())):
         for places in _meetings(rule, found):
-            first, last = min(place[0] for place in places), max(place[1] for place in places)
-            words = text[sentence.words[first].start : sentence.words[last - 1].end]
-            anchor = places[0]
-            supposed = _within_clause("condition", anchor, found, 8)
-            possible = supposed or _within_clause("maybe", anchor, found)
-            certainty = Certainty.POSSIBLE if possible else Certainty.HAPPENED
-            yield Hit(rule, words, certainty, supposed, _reason(rule, anchor, found, question))
+            factor = _factor(places[0], found)
+            certainty = Certainty.POSSIBLE if factor < 1 else rule.certainty
+            why = "asked" if read.asked else _reason(rule.all[0], places[0], found)
+            yield Hit(rule, _words(text, read.sentence, places), certainty, factor, why)
+
+
+def _hits_apart(text: str, reads: Sequence[Read]) -> Iterator[Hit]:
+    """Rules whose groups are anywhere in the message, each told and not denied."""
+    for rule in rules().apart:
+        told = [_told(group, reads) for group in rule.all]
+        words = [_words(text, each[0].sentence, [each[1]]) for each in told if each]
+        if len(words) == len(rule.all):
+            yield Hit(rule, words[-1], rule.certainty)
+
+
+def _told(group: str, reads: Sequence[Read]) -> tuple[Read, Place] | None:
+    places = ((read, place) for read in reads if not read.asked for place in read.found.get(group, ())[:MOST])
+    return next(((read, place) for read, place in places if not _reason(group, place, read.found)), None)
+
+
+def _words(text: str, sentence: Sentence, places: Sequence[Place]) -> str:
+    """The text from the first of these places to the last."""
+    first, last = min(place[0] for place in places), max(place[1] for place in places)
+    return text[sentence.words[first].start : sentence.words[last - 1].end]
 
 
 def _meetings(rule: Rule, found: Mapping[str, list[Place]]) -> Iterator[tuple[Place, ...]]:
@@ -162,13 +207,11 @@ def _reach(places: Sequence[Place]) -> int:
     )
 
 
-def _reason(rule: Rule, anchor: Place, found: Mapping[str, list[Place]], question: bool) -> str | None:
-    """Why a meeting does not count, or None."""
-    figures = found.get(f"figure/{rule.all[0]}", ())
+def _reason(group: str, anchor: Place, found: Mapping[str, list[Place]]) -> str | None:
+    """Why a word does not count where it is told, or None."""
+    figures = found.get(f"figure/{group}", ())
     if any(place[0] - FIGURE < anchor[1] and anchor[0] < place[1] + FIGURE for place in figures):
         return "figure of speech"
-    if question:
-        return "asked"
     return "denied" if _denied(anchor, found) else None
 
 
@@ -180,6 +223,13 @@ def _denied(anchor: Place, found: Mapping[str, list[Place]]) -> bool:
         if 0 <= anchor[0] - place[1] < BEFORE and not _broken(place[1], anchor[0], found):
             return True
     return False
+
+
+def _factor(anchor: Place, found: Mapping[str, list[Place]]) -> float:
+    """What a word counts where it may only be supposed, or possible."""
+    if _within_clause("condition", anchor, found, 8):
+        return SUPPOSED
+    return POSSIBLE if _within_clause("maybe", anchor, found) else 1.0
 
 
 def _within_clause(group: str, anchor: Place, found: Mapping[str, list[Place]], before: int = BEFORE) -> bool:
