@@ -72,6 +72,14 @@ bench: setup ## how fast it is: figures, a table and a picture (ARGS=--quick; AR
 scale: setup ## how fast with 100,000 cases, and how fast it catches up (ARGS=--quick)
 	@$(BIN)/python -m tests.scale $(ARGS)
 
+.PHONY: model
+model: setup ## learn the ticket analysis anew from its phrases: less than two minutes
+	@$(BIN)/python -m tests.eval.train $(ARGS)
+
+.PHONY: eval
+eval: setup ## how well tickets are understood, as figures and a page (ARGS=--quick; ARGS="--compare FILE")
+	@$(BIN)/python -m tests.eval $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## whatever is sent to the api: no 5xx, and no answer that is not documented (ARGS=--quick)
 	@$(BIN)/python -m tests.fuzz $(ARGS)

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from workers import chargeback, fulfillment, refund, tracking
 from workers.adapters.address_facts import PostalAddresses
+from workers.adapters.llm_analysis import Endpoint, LlmAnalysis
+from workers.adapters.local_analysis import LocalAnalysis
 from workers.adapters.mock_ads import MockAds
 from workers.adapters.mock_alerts import MockAlerts
 from workers.adapters.mock_carriers import MockCarriers
@@ -32,6 +34,7 @@ from workers.common import Effects, Handover, Questions
 from workers.ports.addresses import Addresses
 from workers.ports.ads import Ads
 from workers.ports.alerts import Alerts
+from workers.ports.analysis import TicketAnalysis
 from workers.ports.carriers import Carriers
 from workers.ports.certificates import CertificateStore
 from workers.ports.events import EventBus
@@ -67,6 +70,8 @@ class Outside:
     helpdesk: Helpdesk
     alerts: Alerts
     ads: Ads
+    analysis: TicketAnalysis | None = None
+    """Without one, as the settings say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class Assembled:
     books: Books
     payments: Payments
     certificates: CertificateStore
+    analysis: TicketAnalysis
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -131,9 +137,12 @@ class Inside:
     handover: Handover
     refunds: Refunds
     approvals: Approvals
+    analysis: TicketAnalysis
 
 
-def _inside(settings: Settings, database: Database, outside: Outside, links: Links, bell: Bell) -> Inside:
+def _inside(
+    settings: Settings, database: Database, outside: Outside, links: Links, bell: Bell, analysis: TicketAnalysis
+) -> Inside:
     journal = Journal(database, timedelta(seconds=settings.settling_seconds))
     effects = Effects(journal, outside.mailer, outside.events, outside.ledger)
     cases, requests = Cases(database), CustomerRequests(database)
@@ -146,6 +155,7 @@ def _inside(settings: Settings, database: Database, outside: Outside, links: Lin
         handover=Handover(database, bell, settings),
         refunds=Refunds(database),
         approvals=Approvals(database),
+        analysis=analysis,
     )
 
 
@@ -210,6 +220,28 @@ PROCESSES = (_fulfillment, _tracking, _refund, _chargeback)
 
 
 @asynccontextmanager
+async def ticket_analysis(settings: Settings) -> AsyncIterator[TicketAnalysis]:
+    """The analysis on this machine; where a language model is set, that is asked first."""
+    local = LocalAnalysis()
+    if settings.analysis_url is None:
+        yield local
+        return
+    endpoint = Endpoint(
+        url=str(settings.analysis_url),
+        model=settings.analysis_model,
+        key=settings.analysis_key,
+        seconds=settings.analysis_seconds,
+        price_in=settings.analysis_price_in,
+        price_out=settings.analysis_price_out,
+    )
+    model = LlmAnalysis(endpoint, local)
+    try:
+        yield model
+    finally:
+        await model.close()
+
+
+@asynccontextmanager
 async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncIterator[Assembled]:
     """Wire everything from the settings; `outside` replaces the mocked world. Closes what it opened."""
     async with AsyncExitStack() as stack:
@@ -223,7 +255,10 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             outside = mocked_outside(world)
         engine = await stack.enter_async_context(Engine(settings.zeebe_grpc, settings.zeebe_rest))
         links, bell = Links(settings.link_secret, settings.public_url), Bell(database)
-        inside = _inside(settings, database, outside, links, bell)
+        analysis = outside.analysis
+        if analysis is None:
+            analysis = await stack.enter_async_context(ticket_analysis(settings))
+        inside = _inside(settings, database, outside, links, bell, analysis)
         processes = tuple(wired(outside, inside) for wired in PROCESSES)
         yield Assembled(
             settings=settings,
@@ -240,4 +275,5 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             books=Books(database, own),
             payments=outside.payments,
             certificates=outside.certificates,
+            analysis=analysis,
         )

@@ -86,6 +86,22 @@ HTTP_DURATION = Histogram(
     "orderops_http_request_duration_seconds", "Requests by route pattern", ["method", "route", "status"],
     buckets=FAST, registry=REGISTRY,
 )  # fmt: skip
+ANALYSES = Counter(
+    "orderops_analyses", "Tickets where a language model is set, by who answered and why", ["by", "reason"],
+    registry=REGISTRY,
+)  # fmt: skip
+ANALYSIS_SECONDS = Histogram(
+    "orderops_analysis_duration_seconds", "Waiting for the language model's answer, or its failure",
+    buckets=FAST, registry=REGISTRY,
+)  # fmt: skip
+ANALYSIS_TOKENS = Counter(
+    "orderops_analysis_tokens", "Tokens that the language model counted", ["direction"], registry=REGISTRY
+)
+ANALYSIS_COST = Counter(
+    "orderops_analysis_cost",
+    "What these tokens cost, in the currency of the prices that are set",
+    registry=REGISTRY,
+)
 
 
 class JobMeter:

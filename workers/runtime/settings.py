@@ -104,6 +104,18 @@ class Settings(BaseSettings):
     """Where people reach Operate; without it pages do not lead there."""
     tasklist_url: AnyHttpUrl | None = None
     """Where people reach Tasklist; without it pages do not lead there."""
+    analysis_url: AnyHttpUrl | None = None
+    """OpenAI-compatible endpoint for tickets, up to and with /v1; without one they are analysed here."""
+    analysis_model: str = Field("", validate_default=True)
+    """Name of the model there."""
+    analysis_key: SecretStr = SecretStr("")
+    """By which the endpoint knows us."""
+    analysis_seconds: float = Field(8, gt=0, le=60)
+    """How long a ticket waits for the model before the local analysis answers."""
+    analysis_price_in: float = Field(0, ge=0)
+    """What a million tokens sent to the model cost, in the currency one counts in."""
+    analysis_price_out: float = Field(0, ge=0)
+    """The same for a million tokens of its answers."""
     otlp_endpoint: AnyHttpUrl | None = Field(
         default_factory=lambda: os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None, validate_default=True
     )
@@ -135,12 +147,22 @@ class Settings(BaseSettings):
     @classmethod
     def _trusted(cls, value: str | None) -> str | None:
         """What says who somebody is has to be reached in a way that nobody else can answer."""
-        parts = urlsplit(value or "https://none")
-        if parts.scheme != "https" and not (
-            parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}
-        ):
-            raise ValueError("must begin with https")
+        _must_be_private(value or "https://none")
         return value or None
+
+    @field_validator("analysis_url")
+    @classmethod
+    def _private(cls, value: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        """Customers' words and our key are not sent where others can read them."""
+        _must_be_private(str(value or "https://none"))
+        return value
+
+    @field_validator("analysis_model")
+    @classmethod
+    def _named(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("analysis_url") and not value:
+            raise ValueError("is needed with an endpoint")
+        return value
 
     @field_validator("oidc_client_id", "oidc_client_secret")
     @classmethod
@@ -188,6 +210,12 @@ def _told(item: ErrorDetails) -> str:
     key = f"ORDEROPS_{str(item['loc'][0]).upper()}"
     why = item.get("ctx", {}).get("error")
     return f"{key} ({why})" if isinstance(why, ValueError) else key
+
+
+def _must_be_private(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"}):
+        raise ValueError("must begin with https")
 
 
 @cache
