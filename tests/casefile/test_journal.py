@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from workers.casefile.cases import Entry
-from workers.casefile.db import Database
+from workers.casefile.db import POOL_SECONDS, Database
 from workers.casefile.journal import SETTLING, Intent, Journal
 from workers.casefile.models import Effect, EffectState, TimelineEntry
 from workers.runtime.errors import (
@@ -22,6 +22,7 @@ from workers.runtime.errors import (
     EffectInProgress,
     EffectStopped,
     OutcomeUnknown,
+    Retryable,
     Unavailable,
 )
 
@@ -141,12 +142,16 @@ async def test_a_provider_that_hangs_leaves_the_connections_to_the_others(databa
             await asyncio.gather(
                 *(journal.once(replace(quick.intent(), key=f"{quick.key}-{n}")) for n in range(10))
             )
+        given_up, _ = await asyncio.wait(hanging, timeout=POOL_SECONDS + 1)
     finally:
         for task in hanging:
             task.cancel()
         await asyncio.gather(*hanging, return_exceptions=True)
         await database.close()
     assert len(quick.provider.books) == 10
+    errors = [task.exception() for task in given_up]
+    assert len(errors) == 9, "one is at it, the others are tried again later"
+    assert all(isinstance(error, Retryable) and not error.burns_retry for error in errors)
 
 
 async def test_a_lost_answer_is_settled_by_asking(buyer: Buyer) -> None:

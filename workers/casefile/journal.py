@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 
 from workers.casefile.cases import Entry
-from workers.casefile.db import Database
+from workers.casefile.db import POOL_SECONDS, Database
 from workers.casefile.direct import Direct, Statement
 from workers.casefile.effect_statements import (
     INTEND,
@@ -41,6 +41,7 @@ from workers.runtime.errors import (
     EffectStopped,
     NeedsHuman,
     OutcomeUnknown,
+    Retryable,
     Unavailable,
 )
 from workers.runtime.metrics import EFFECTS
@@ -161,11 +162,25 @@ class Journal:
         return left
 
     @asynccontextmanager
+    async def _room(self, kind: str) -> AsyncIterator[None]:
+        """One of the rooms of this kind; Retryable, burning nothing, when none gets free for a while."""
+        room = self._rooms[kind]
+        try:
+            async with asyncio.timeout(POOL_SECONDS):
+                await room.acquire()
+        except TimeoutError:
+            raise Retryable(f"too many effects wait for their answer ({kind})", burns_retry=False) from None
+        try:
+            yield
+        finally:
+            room.release()
+
+    @asynccontextmanager
     async def _alone(
         self, kind: str, locking: Statement, values: Mapping[str, Any]
     ) -> AsyncIterator[tuple[Direct, bool]]:
         """Hold the effect's lock, taken by `locking`; says whether the effect's row is new by it."""
-        async with self._rooms[kind], self._database.direct() as connection:
+        async with self._room(kind), self._database.direct() as connection:
             try:
                 [row] = await connection.rows(locking, values)
             except BaseException:
