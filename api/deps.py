@@ -48,8 +48,12 @@ async def processes(request: Request) -> "Registry":
 
 async def store(request: Request) -> Store:
     """The database."""
-    assembled = request.app.state.assembled
-    return Store(assembled.database, assembled.bell)
+    return store_of(request.app.state.assembled)
+
+
+def store_of(assembled: Assembled) -> Store:
+    """The database, for as long as a request may wait for it."""
+    return Store(assembled.database, assembled.bell, assembled.settings.database_seconds)
 
 
 async def links(request: Request) -> Links:
@@ -130,7 +134,7 @@ async def admit(request: Request) -> None:
     if right is Right.OPEN:
         return
     assembled: Assembled = request.app.state.assembled
-    settings, store = assembled.settings, Store(assembled.database, assembled.bell)
+    settings, store = assembled.settings, store_of(assembled)
     found = await recognise(request, settings, store)
     if found is None:
         raise Problem(

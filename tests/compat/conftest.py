@@ -68,6 +68,7 @@ def settings(engine88: Engine88, database_url: str) -> Settings:
         connection.execute("CREATE DATABASE compat")
     return Settings(
         settling_seconds=2,
+        database_seconds=15,
         database_url=database.set(database="compat").render_as_string(hide_password=False),
         zeebe_grpc=engine88.grpc_address,
         zeebe_rest=f"http://{HOST}:9",

@@ -15,7 +15,7 @@ def settings(engine: Stack | Containers) -> Settings:
     environment = engine.environment()
     values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in environment.items()}
     signed = ("shopify_secrets", "stripe_secrets", "supplier_secrets", "easypost_secrets", "aftership_secrets")
-    ours = {**dict.fromkeys(signed, SECRET), "api_tokens": TOKEN, "settling_seconds": 2}
+    ours = {**dict.fromkeys(signed, SECRET), "api_tokens": TOKEN, "settling_seconds": 2, "database_seconds": 15}
     return Settings.model_validate({**values, **ours})
 
 

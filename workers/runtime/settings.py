@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     """PostgreSQL, as postgresql+psycopg://…"""
     database_pool: int = Field(20, ge=1, le=500)
     """Most connections one process opens for the case file; the mocked outside world has as many of its own."""
+    database_seconds: float = Field(0.8, gt=0, le=60)
+    """How long a request waits for the database; with the rest of it, this makes an answer within a second."""
     settling_seconds: float = Field(30, ge=0, le=86_400)
     """How long a provider may take to execute what it was asked for; before, nothing is asked for again."""
     zeebe_grpc: str = "127.0.0.1:26500"
