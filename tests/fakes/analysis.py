@@ -4,6 +4,7 @@ from workers.ports.analysis import (
     Analysis,
     Anger,
     Certainty,
+    Evidence,
     Hazard,
     Intent,
     IntentFound,
@@ -20,6 +21,7 @@ class FakeAnalysis:
         self.asked: list[Ticket] = []
         self.intent, self.confidence, self.anger = intent, confidence, 0
         self.unsafe = unsafe
+        self.damaged = False
 
     async def analyse(self, ticket: Ticket) -> Analysis:
         """What the test wants."""
@@ -31,6 +33,7 @@ class FakeAnalysis:
             language=Language("en", 1.0),
             safety=(signal,) if self.unsafe else (),
             dismissed=(),
+            damage=(Evidence("broken", "damaged", 1.0),) if self.damaged else (),
             safety_confidence=0.9 if self.unsafe else 0.0,
             article=None,
             order_numbers=(),

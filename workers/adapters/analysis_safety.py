@@ -113,7 +113,7 @@ def safety(text: str, sentences: Sequence[Sentence]) -> Safety:
     """All signals of a message. A rule counts once, however often it is met."""
     best: dict[str, Hit] = {}
     dismissed: dict[str, Hit] = {}
-    reads = [_read(sentence) for sentence in sentences]
+    reads = [read(sentence) for sentence in sentences]
     for hit in chain(*(_hits(text, read) for read in reads), _hits_apart(text, reads)):
         table = dismissed if hit.dismissed else best
         if hit.rule.name not in table or table[hit.rule.name].weight < hit.weight:
@@ -152,7 +152,8 @@ def _signals(hits: Sequence[Hit]) -> tuple[SafetySignal, ...]:
     return tuple(sorted(signals, key=lambda signal: -signal.confidence))
 
 
-def _read(sentence: Sentence) -> Read:
+def read(sentence: Sentence) -> Read:
+    """Find the words of all groups in a sentence."""
     keys = sentence.keys
     found = rules().lexicon.find(keys)
     return Read(sentence, found, _is_asked(keys, found, sentence.question))
@@ -212,10 +213,11 @@ def _reason(group: str, anchor: Place, found: Mapping[str, list[Place]]) -> str 
     figures = found.get(f"figure/{group}", ())
     if any(place[0] - FIGURE < anchor[1] and anchor[0] < place[1] + FIGURE for place in figures):
         return "figure of speech"
-    return "denied" if _denied(anchor, found) else None
+    return "denied" if denied(anchor, found) else None
 
 
-def _denied(anchor: Place, found: Mapping[str, list[Place]]) -> bool:
+def denied(anchor: Place, found: Mapping[str, list[Place]]) -> bool:
+    """Whether what is said at this place is said not to be so."""
     clear = found.get("word/not_negators", ())
     for place in found.get("word/negators", ()):
         if any(other[0] <= place[0] < other[1] for other in clear):

@@ -142,6 +142,7 @@ def merged(said: Said, local: Analysis, ticket: Ticket, source: str) -> Analysis
         else local.language,
         safety=safety,
         dismissed=local.dismissed,
+        damage=local.damage,
         safety_confidence=max([local.safety_confidence, *(signal.confidence for signal in safety)]),
         article=_article(said, ticket) or local.article,
         order_numbers=local.order_numbers,

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workers.adapters.analysis_anger import anger
+from workers.adapters.analysis_damage import damage
 from workers.adapters.analysis_language import language
 from workers.adapters.analysis_mentions import article, order_numbers
 from workers.adapters.analysis_model import WEIGHTS, Model, load
@@ -49,6 +50,7 @@ class LocalAnalysis:
             language=tongue,
             safety=harm.signals,
             dismissed=harm.dismissed,
+            damage=damage(text, said),
             safety_confidence=harm.confidence,
             article=article(text, said, ticket.articles),
             order_numbers=order_numbers(text),

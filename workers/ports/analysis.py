@@ -153,6 +153,8 @@ class Analysis:
     """The surest first."""
     dismissed: tuple[Evidence, ...]
     """What looks like a safety signal and is none: denied, asked, or a figure of speech. The rule says which."""
+    damage: tuple[Evidence, ...]
+    """Where it says that goods are damaged or do not work; nothing that is denied or only asked."""
     safety_confidence: float
     """That there is any safety signal, from all the evidence together."""
     article: ArticleFound | None
