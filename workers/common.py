@@ -1,5 +1,5 @@
-"""What several processes do: mails, events, postings and changes in the shop, each once by its key; and questions
-to customers behind signed links."""
+"""What several processes do: mails, events, postings, alerts and changes in the shop, each once by its key; and
+questions to customers behind signed links."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,6 +13,7 @@ from workers.casefile.db import Database
 from workers.casefile.inbox import Bell
 from workers.casefile.journal import Intent, Journal
 from workers.casefile.requests import CustomerRequests, RequestKind
+from workers.ports.alerts import Alert, Alerts, Post, Told
 from workers.ports.events import Event, EventBus, PublishedEvent
 from workers.ports.ledger import BookedPosting, Ledger, Posting
 from workers.ports.mail import Mail, Mailer, SentMail
@@ -131,6 +132,47 @@ class Effects:
                 find=find,
                 entry=lambda _result: entry,
                 harmless_twice=True,
+            )
+        )
+
+
+class Pager:
+    """Alerts and posts to our own people through the effect journal, with an entry in the case's timeline."""
+
+    def __init__(self, journal: Journal, alerts: Alerts) -> None:
+        self._journal = journal
+        self._alerts = alerts
+
+    async def push(self, alert: Alert, case_id: str, sentence: str) -> None:
+        """Call somebody once per `alert.key`. The text stays out of the journal."""
+        facts = {"to": alert.to, "level": alert.level.value}
+        await self._tell(
+            Entry(case_id, alert.key, "alert_sent", sentence, facts),
+            lambda: self._alerts.push(alert),
+            lambda: self._alerts.find_push(alert.key),
+        )
+
+    async def post(self, post: Post, case_id: str, sentence: str) -> None:
+        """Write to the team's chat once per `post.key`. The text stays out of the journal."""
+        await self._tell(
+            Entry(case_id, post.key, "chat_posted", sentence, {"channel": post.channel}),
+            lambda: self._alerts.post(post),
+            lambda: self._alerts.find_post(post.key),
+        )
+
+    async def _tell(
+        self, entry: Entry, call: Callable[[], Awaitable[Told]], find: Callable[[], Awaitable[Told | None]]
+    ) -> None:
+        await self._journal.once(
+            Intent(
+                key=entry.key,
+                kind="alert",
+                case_id=entry.case_id,
+                request=dict(entry.facts),
+                result_type=Told,
+                call=call,
+                find=lambda _request: find(),
+                entry=lambda _told: entry,
             )
         )
 
