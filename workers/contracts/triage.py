@@ -1,8 +1,10 @@
-"""What triage and those who tell it of tickets say to each other: messages with their variables.
+"""What triage, its diagram and those who tell it of tickets say to each other: messages, results, outcomes.
 
-Only ids go to the engine; what customers wrote is in our own tables.
+Only ids and what gateways and tables ask go to the engine; what customers wrote is in our own tables. Amounts are
+integer minor units of the order's currency. Times are RFC 3339.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
@@ -60,3 +62,73 @@ REPLIED = Message(
 )
 MESSAGES = (CREATED, REPLIED)
 """For those who take customers' messages in, and for the process."""
+
+OUTCOMES = {"Event_TicketClosed": "ticket_closed"}
+"""How a ticket ended that reached this end event."""
+
+
+class Errors(StrEnum):
+    """BPMN error codes the diagram catches: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the customer wrote about before."""
+
+    earlier_tickets: int
+    """Not counting this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who writes, as the shop knows them; None where it says nothing."""
+
+    vip: bool | None
+    first_time: bool | None
+    """They have ordered once."""
+    open_orders: int
+    """Paid for, and nothing of them sent yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What the customer's messages say, as far as tables ask; all of it is in the case file."""
+
+    case_id: str
+    """Of the case whose timeline tells it: that of the first order the ticket was about, or the ticket's own."""
+    intent: str
+    intents: tuple[str, ...]
+    """All that they may want, the likeliest first."""
+    confidence: float
+    anger: int
+    language: str | None
+    safety: bool
+    hazard: str | None
+    product: str | None
+    """Its SKU."""
+    damaged: bool
+    shopify_order_id: str | None
+    """The customer's own order that they write about; None when that is not sure."""
+    order_known: bool
+    claim_amount: int | None
+    """What was paid for what they write about: the article, or the whole order."""
+    currency: str | None
+    refunded_before: bool
+    """Something of this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a person needs in one sentence, and until when something has to happen."""
+
+    context: str
+    due_at: str
+    at_risk_at: str
+    """When little is left of the time until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Whether it was closed: not when the customer has just written again."""
+
+    closed: bool

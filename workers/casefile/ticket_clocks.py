@@ -1,0 +1,98 @@
+"""The books of the SLA clock: what happened to tickets. What is due is told by casefile.sla, from these alone."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workers.casefile import sla
+from workers.casefile.business_hours import BusinessHours
+from workers.casefile.db import Database
+from workers.casefile.finding_models import TicketEvent
+from workers.casefile.sla import Event, Happened, Priority, Standing, Targets
+from workers.casefile.sla_clock import Rules
+from workers.casefile.ticket_models import Ticket, TicketState
+
+
+class TicketClocks:
+    """The clocks of all tickets, by the hours that support works."""
+
+    def __init__(self, database: Database, hours: BusinessHours, rules: Rules | None = None) -> None:
+        self._database = database
+        self._hours = hours
+        self._rules = rules or Rules()
+
+    async def note(
+        self,
+        ticket_id: str,
+        key: str,
+        what: Happened,
+        *,
+        targets: Targets | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        """Something happened, now if nothing else is said. Once by `key` within the ticket."""
+        row = {
+            "ticket_id": ticket_id,
+            "key": key,
+            "what": what.value,
+            "at": at or datetime.now(UTC),
+            "priority": targets.priority.value if targets else None,
+            "first_response": targets.first_response if targets else None,
+            "update": targets.update if targets else None,
+            "resolution": targets.resolution if targets else None,
+        }
+        once = insert(TicketEvent).values(row).on_conflict_do_nothing()
+        await self._database.run(lambda session: session.execute(once))
+
+    async def standing(self, ticket_id: str, now: datetime | None = None) -> Standing | None:
+        """What a ticket's clocks show; None for one that was not looked at yet."""
+        async with self._database.sessions() as session:
+            return await standing_of(session, ticket_id, self._hours, now, self._rules)
+
+    async def current(self, now: datetime | None = None) -> Mapping[str, Standing]:
+        """What the clocks of all tickets show that are not closed."""
+        async with self._database.sessions() as session:
+            return await current(session, self._hours, now, self._rules)
+
+
+async def standing_of(
+    session: AsyncSession,
+    ticket_id: str,
+    hours: BusinessHours,
+    now: datetime | None = None,
+    rules: Rules | None = None,
+) -> Standing | None:
+    """The same in the caller's transaction."""
+    rows = await session.scalars(select(TicketEvent).where(TicketEvent.ticket_id == ticket_id))
+    return sla.standing(_events(rows), hours, now or datetime.now(UTC), rules)
+
+
+async def current(
+    session: AsyncSession, hours: BusinessHours, now: datetime | None = None, rules: Rules | None = None
+) -> dict[str, Standing]:
+    """The same in the caller's transaction, by ticket."""
+    live = select(Ticket.id).where(Ticket.state != TicketState.CLOSED)
+    rows = await session.scalars(
+        select(TicketEvent).where(TicketEvent.ticket_id.in_(live)).order_by(TicketEvent.ticket_id)
+    )
+    moment = now or datetime.now(UTC)
+    shown = {
+        ticket_id: sla.standing(_events(events), hours, moment, rules)
+        for ticket_id, events in groupby(rows, attrgetter("ticket_id"))
+    }
+    return {ticket_id: standing for ticket_id, standing in shown.items() if standing is not None}
+
+
+def _events(rows: Iterable[TicketEvent]) -> list[Event]:
+    return [Event(row.number, row.at, Happened(row.what), _targets(row)) for row in rows]
+
+
+def _targets(row: TicketEvent) -> Targets | None:
+    if row.priority is None or row.first_response is None or row.update is None or row.resolution is None:
+        return None
+    return Targets(Priority(row.priority), row.first_response, row.update, row.resolution)
