@@ -4,11 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from tests.fakes.analysis import FakeAnalysis
 from workers.casefile import erasure
+from workers.casefile.answers import Answer, Answers
+from workers.casefile.claims import Claim
 from workers.casefile.db import Database
 from workers.casefile.models import Case
+from workers.casefile.ticket_findings import Findings
 from workers.casefile.ticket_models import Channel
 from workers.casefile.tickets import Tickets, Written
+from workers.ports.analysis import Evidence, Ticket
 
 _ids = iter(range(1, 10_000))
 
@@ -52,6 +57,11 @@ async def test_nothing_personal_is_left_of_a_ticket_whose_case_has_ended(
 ) -> None:
     taken = await books.take(written)
     await books.note_reply(taken.ticket_id, "reply-1", "Dear Kanarie")
+    found = await FakeAnalysis().analyse(Ticket("Kanarie"))
+    quoted = replace(found, damage=(Evidence("Kanarie is broken", "damaged", 1.0),))
+    await Findings(database).analysed(taken.ticket_id, taken.number, quoted, Claim(None, None))
+    answer = Answer(taken.ticket_id, "1", "ask_human", "", "person:kim", "send", "Kanarie", "Dear Kanarie")
+    await Answers(database).write(answer)
     await with_case(database, taken.ticket_id, "done")
     assert await erasure.erase(database, taken.ticket_id, "kim") is not None
     assert "anarie" not in await held(database, taken.ticket_id)

@@ -8,7 +8,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
-from workers.casefile import audit_models, people_models, record_models, refund_models, ticket_models  # noqa: F401  # Base's
+from workers.casefile import (  # noqa: F401  # Base's
+    audit_models,
+    finding_models,
+    people_models,
+    record_models,
+    refund_models,
+    ticket_models,
+)
 from workers.casefile.db import SCHEMA
 from workers.casefile.models import Base
 
