@@ -16,6 +16,7 @@ from api.deps import Acting, Csrf, FormOf, SettingsOf, StoreOf, Visiting
 from api.errors import Problem
 from api.identity import cookie_name, drop_cookie, set_cookie
 from api.logins import Logins
+from api.ui import HEADERS
 from workers.casefile import people
 from workers.runtime.settings import Settings
 
@@ -93,7 +94,9 @@ async def log_in(request: Request, settings: SettingsOf, logins: LoginsOf) -> Re
 @router.get("/logout")
 async def show_log_out(actor: Acting, csrf_token: Csrf) -> HTMLResponse:
     """A button."""
-    return pages.page("logout.html", title="Log out", display_name=actor.display_name, csrf=csrf_token)
+    answer = pages.page("logout.html", title="Log out", display_name=actor.display_name, csrf=csrf_token)
+    answer.headers.update(HEADERS)
+    return answer
 
 
 @router.post("/logout")

@@ -13,11 +13,13 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from api.deps import Acting, EngineOf, FormOf, SettingsOf, StoreOf
 from api.diagrams import name_of, unsaid
 from api.errors import Problem
+from api.people import Actor
 from api.routes import incidents
 from api.routes.refunds import refunds_of
 from api.schemas.common import MAX_KEY, KeyInPath
 from api.schemas.refunds import RefundInfo
 from api.story import story
+from api.task_forms import Sheet, sheets
 from api.ui import PageOf, address, back_to
 from api.words import words
 from workers.casefile import lists
@@ -44,7 +46,7 @@ async def show_case(
     instance: Annotated[int | None, Query(ge=1, le=MAX_KEY)] = None,
 ) -> HTMLResponse:
     """The whole story of one case, and the way that one of its instances took."""
-    file = await store.run(lambda session: _read(session, case_id, before, instance))
+    file = await store.run(lambda session: _read(session, page.actor, case_id, before, instance))
     case = file.case
     return page.show(
         "case.html",
@@ -78,6 +80,8 @@ class File:
     older: bool
     """Whether there are entries before."""
     tasks: list[Task]
+    sheets: Mapping[int, Sheet]
+    """The forms of those that are open, by key."""
     incidents: list[Incident]
     effects: list[Effect]
     refunds: list[RefundInfo]
@@ -104,6 +108,7 @@ class File:
             "shown": self.key,
             "process_of": self.process_of,
             "tasks": self.tasks,
+            "sheets": self.sheets,
             "finished": [task for task in self.tasks if task.state != "open"],
             "incidents": self.incidents,
             "resolved": [incident for incident in self.incidents if incident.resolved_at],
@@ -116,7 +121,7 @@ class File:
         }
 
 
-async def _read(session: AsyncSession, case_id: str, before: int, wanted: int | None) -> File:
+async def _read(session: AsyncSession, actor: Actor, case_id: str, before: int, wanted: int | None) -> File:
     case = await session.get(Case, case_id)
     if case is None:
         raise Problem("not-found", "There is no case of this id.")
@@ -133,6 +138,7 @@ async def _read(session: AsyncSession, case_id: str, before: int, wanted: int | 
     effects = select(Effect).where(Effect.case_id == case.id).order_by(Effect.intended_at.desc(), Effect.key)
     decisions = select(Decision).where(Decision.process_instance_key.in_(keys)).order_by(Decision.decided_at)
     questions = select(CustomerRequest).where(CustomerRequest.case_id == case.id)
+    in_order = list(reversed((await session.scalars(tasks)).all()))
     return File(
         case=case,
         instances=instances,
@@ -141,7 +147,8 @@ async def _read(session: AsyncSession, case_id: str, before: int, wanted: int | 
         place=place,
         timeline=sorted(newest[:ENTRIES], key=lambda entry: (entry.happened_at, entry.id)),
         older=len(newest) > ENTRIES,
-        tasks=list(reversed((await session.scalars(tasks)).all())),
+        tasks=in_order,
+        sheets=await sheets(session, in_order, case.id, actor),
         incidents=list(reversed((await session.scalars(incidents.limit(PIECES))).all())),
         refunds=await refunds_of(session, case.id),
         effects=list(reversed((await session.scalars(effects.limit(PIECES))).all())),

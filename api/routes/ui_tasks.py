@@ -1,7 +1,7 @@
 """Tasks for people: what waits for whom, and the form of one."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -10,21 +10,21 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from api import body, forms
+from api import body
 from api.deps import FormOf, SettingsOf, StoreOf
 from api.desk import DeskOf
 from api.diagrams import name_of, user_tasks
 from api.errors import Problem
-from api.forms import Form
 from api.schemas.common import MAX_KEY, KeyInPath
 from api.schemas.tasks import Completion, TaskChanged
 from api.store import Store
 from api.story import story
+from api.task_forms import Sheet, sheets
 from api.ui import ROWS, PageOf, address, back_to
 from workers.casefile import lists
 from workers.casefile.cases import timeline_of
 from workers.casefile.lists import Place, TasksWanted, Whose
-from workers.casefile.models import Case, CustomerRequest, Task, TimelineEntry
+from workers.casefile.models import Case, Task, TimelineEntry
 from workers.casefile.overview import SOON
 from workers.casefile.record_models import Instance
 
@@ -91,42 +91,28 @@ async def show_task(key: TaskKey, page: PageOf, store: StoreOf, settings: Settin
 
     async def find(
         session: AsyncSession,
-    ) -> tuple[Task, Case | None, Form | None, dict[str, Any], list[TimelineEntry]]:
+    ) -> tuple[Task, Case | None, Mapping[int, Sheet], list[TimelineEntry]]:
         task = await session.get(Task, key)
         if task is None:
             raise Problem("not-found", "There is no task of this key.")
         of_instance = select(Case).join(Instance, Instance.case_id == Case.id)
         case = await session.scalar(of_instance.where(Instance.key == task.process_instance_key))
-        timeline = await timeline_of(session, case.id if case else None)
-        return task, case, await forms.form_of(session, key), await _asked(session, case), timeline
+        case_id = case.id if case else None
+        drawn = await sheets(session, [task], case_id, page.actor)
+        return task, case, drawn, await timeline_of(session, case_id)
 
-    task, case, form, facts, timeline = await store.run(find)
+    task, case, drawn, timeline = await store.run(find)
     return page.show(
         "task.html",
         title=name_of(task.process, task.element_id),
         task=task,
         case=case,
         mine=task.assignee == page.actor.name,
-        schema=form,
-        prefilled=forms.prefilled(form, facts, _of_instance(timeline, task)),
+        sheets=drawn,
         timeline=story(timeline),
         now=datetime.now(UTC),
         in_tasklist=settings.tasklist_address,
     )
-
-
-def _of_instance(timeline: list[TimelineEntry], task: Task) -> list[dict[str, Any]]:
-    """What was told by the task's own instance, or by none: a case may have several refunds at once."""
-    ours = {None, task.process_instance_key}
-    return [entry.facts for entry in timeline if entry.process_instance_key in ours]
-
-
-async def _asked(session: AsyncSession, case: Case | None) -> dict[str, Any]:
-    """The facts of the question last put to the customer."""
-    if case is None:
-        return {}
-    of_case = select(CustomerRequest.facts).where(CustomerRequest.case_id == case.id)
-    return await session.scalar(of_case.order_by(CustomerRequest.created_at.desc()).limit(1)) or {}
 
 
 @router.post("/ui/tasks/{key}/claim")

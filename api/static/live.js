@@ -75,6 +75,7 @@ async function swap(fresh) {
     Idiomorph.morph(region, next, {
       ignoreActiveValue: true,
       callbacks: {
+        beforeNodeMorphed: (node, fresh) => !(node.dataset?.begun && node.id === fresh.id), // a form being filled in
         beforeAttributeUpdated: (name, node) => !(name === "open" && node.tagName === "DETAILS"),
         afterNodeAdded: (node) => node.classList?.add("new"),
       },

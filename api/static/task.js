@@ -1,35 +1,36 @@
-// A task's form: drawn by form-js from forms/, sent as JSON. Nothing typed is lost on an error, an expired log-in,
-// or a reload: it is kept in this tab until the task is completed.
+// Forms of tasks: drawn by form-js from forms/, sent as JSON. Nothing typed is lost on an error, an expired log-in,
+// or a reload: it is kept in this tab, for whom it was typed by, until the task is completed or they log out.
 
-const holder = document.getElementById("form");
-if (holder) await start();
+drawAll();
+document.addEventListener("swapped", drawAll); // a task came, or was taken elsewhere
 
-async function start() {
+function drawAll() {
+  for (const holder of document.querySelectorAll("[data-form]:not([data-begun])")) draw(holder);
+}
+
+async function draw(holder) {
+  holder.dataset.begun = "yes";
   const { schema, data, writable } = JSON.parse(holder.dataset.form);
   const { Form } = await import(holder.dataset.library);
-  const draft = `task-${holder.dataset.key}`;
-  const problem = document.getElementById("problem");
-  const button = document.getElementById("send");
-  const sent = document.getElementById("sent");
-  const form = new Form({ container: holder.querySelector(".fields") });
-  await form.importSchema(schema, { ...data, ...kept() });
+  const draft = `task-${holder.dataset.key}-${holder.dataset.owner}`;
+  const problem = holder.querySelector(".problem");
+  const button = holder.querySelector(".send");
+  const sent = holder.querySelector(".sent");
+  const form = new Form({ container: holder.querySelector(".drawing") });
+  await form.importSchema(schema, writable ? { ...data, ...kept() } : data);
   if (!writable) form.setProperty("readOnly", true);
   holder.dataset.drawn = "yes";
-  document.addEventListener("swapped", takenElsewhere);
   if (!writable) return;
 
-  form.on("changed", () => sessionStorage.setItem(draft, JSON.stringify(answers(form._getState().data))));
+  form.on("changed", () => {
+    if (document.body.dataset.leaving) return;
+    sessionStorage.setItem(draft, JSON.stringify(answers(form._getState().data)));
+  });
   form.on("submit", ({ data: filled, errors }) => {
     if (Object.keys(errors).length) focusFirst();
     else send(answers(filled));
   });
   button.addEventListener("click", () => form.submit());
-
-  /** Taken in Tasklist or another tab: from now on it can be filled in here. */
-  function takenElsewhere() {
-    const { open, mine } = document.getElementById("standing").dataset;
-    if (!writable && open === "yes" && mine === "yes") location.reload();
-  }
 
   function kept() {
     try {
@@ -70,7 +71,7 @@ async function start() {
   }
 
   function post(variables, token) {
-    return fetch(holder.dataset.send, {
+    return fetch(`/ui/tasks/${holder.dataset.key}/complete`, {
       method: "POST",
       headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRF-Token": token },
       body: JSON.stringify({ variables }),

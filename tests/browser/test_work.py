@@ -9,12 +9,16 @@ from playwright.async_api import expect
 
 from api.live import Changes
 from api.people import Role
-from tests.api.ui_data import add, an_element, an_entry
+from tests.api.people import COOKIE, session_of
+from tests.api.people import add as person
+from tests.api.ui_data import a_case, a_task, add, ago, an_element, an_entry, number
 from tests.browser import story
-from tests.browser.conftest import TellingEngine, Visit, tell
+from tests.browser.conftest import NARROW, WIDE, TellingEngine, Visit, tell
 from tests.browser.test_pages import drawn
 from workers.casefile import people
 from workers.casefile.db import Database
+from workers.casefile.record_models import Definition
+from workers.runtime.resources import forms_dir
 
 pytestmark = pytest.mark.browser
 
@@ -99,6 +103,48 @@ class TestTask:
         assert engine_seen.completed[0][1]["street"] == "Hauptstr. 5"
         assert visitor.complaints == []
 
+    async def test_it_can_be_done_on_the_case_page_while_that_goes_on(
+        self, visit: Visit, database: Database, engine_seen: TellingEngine
+    ) -> None:
+        """What is typed stays when the page renews itself; taking it and completing it lead back to the case."""
+        case, task = await story.waiting(database)
+        engine_seen.open_tasks[task.key] = None
+        visitor = await visit(f"/ui/cases/{case.id}", Role.AGENT)
+        page = visitor.page
+        await drawn(visitor)
+        await expect(page.get_by_label("Street and number")).not_to_be_editable()
+        await page.locator(f"#claim-{task.key}").click()
+        await expect(page.get_by_role("button", name="Complete the task")).to_be_visible()
+        assert page.url.endswith(f"/ui/cases/{case.id}")
+        await expect(page.locator("#live")).to_have_text("Live")
+        await page.get_by_label("Street and number").fill("Hauptstr. 5")
+        await add(database, an_entry(case, "A parcel fell off the ship", facts={"street": "Elsewhere"}))
+        await tell(database, case.id)
+        await expect(page.get_by_text("A parcel fell off the ship")).to_be_visible()
+        await expect(page.get_by_label("Street and number")).to_have_value("Hauptstr. 5")
+        await page.get_by_role("button", name="Complete the task").click()
+        await expect(page.get_by_text("Finished tasks (1)")).to_be_visible()
+        assert page.url.endswith(f"/ui/cases/{case.id}")
+        await expect(page.locator("[data-form]")).to_have_count(0)
+        [(key, answers)] = engine_seen.completed
+        assert (key, answers["street"]) == (task.key, "Hauptstr. 5")
+        assert visitor.complaints == []
+
+    async def test_what_somebody_else_takes_away_can_be_filled_in_no_more(
+        self, visit: Visit, database: Database, engine_seen: TellingEngine
+    ) -> None:
+        case, task = await story.waiting(database)
+        engine_seen.open_tasks[task.key] = None
+        visitor = await visit(f"/ui/cases/{case.id}", Role.AGENT)
+        await drawn(visitor)
+        await visitor.page.locator(f"#claim-{task.key}").click()
+        await expect(visitor.page.locator(".send")).to_be_visible()
+        await expect(visitor.page.locator("#live")).to_have_text("Live")
+        await engine_seen.assign_user_task(task.key, "bob", allow_override=True)
+        await tell(database, case.id)
+        await expect(visitor.page.locator(".send")).to_have_count(0)
+        await expect(visitor.page.get_by_label("Street and number")).not_to_be_editable()
+
     async def test_what_is_taken_elsewhere_can_be_filled_in_at_once(
         self, visit: Visit, database: Database, engine_seen: TellingEngine
     ) -> None:
@@ -107,10 +153,10 @@ class TestTask:
         visitor = await visit(f"/ui/tasks/{task.key}", Role.AGENT)
         await drawn(visitor)
         await expect(visitor.page.locator("#live")).to_have_text("Live")
-        await expect(visitor.page.locator("#send")).to_have_count(0)
+        await expect(visitor.page.locator(".send")).to_have_count(0)
         await engine_seen.assign_user_task(task.key, visitor.name)
         await tell(database, case.id)
-        await expect(visitor.page.locator("#send")).to_be_visible(timeout=3000)
+        await expect(visitor.page.locator(".send")).to_be_visible(timeout=3000)
 
     async def test_what_the_server_will_not_take_stands_beside_the_field_and_nothing_is_lost(
         self, visit: Visit, database: Database, engine_seen: TellingEngine
@@ -151,6 +197,51 @@ class TestTask:
         await drawn(visitor)
         await expect(page.get_by_label("City")).to_have_value("Potsdam")
 
+    @pytest.mark.parametrize("at", ["on the page", "/logout"])
+    async def test_what_was_typed_does_not_outlive_logging_out(
+        self, at: str, visit: Visit, database: Database, engine_seen: TellingEngine
+    ) -> None:
+        _, task = await story.waiting(database)
+        engine_seen.open_tasks[task.key] = None
+        visitor = await visit(f"/ui/tasks/{task.key}", Role.AGENT)
+        page = visitor.page
+        await page.get_by_role("button", name="Take").click()
+        await drawn(visitor)
+        await page.get_by_label("City").fill("Potsdam")
+        async with asyncio.timeout(5):
+            while "Potsdam" not in await page.evaluate("Object.values(sessionStorage).join()"):
+                await asyncio.sleep(0.05)
+        if at == "/logout":
+            await page.goto(at)
+        await page.get_by_role("button", name="Log out").click()
+        await page.wait_for_url("**/login**")
+        assert await page.evaluate("sessionStorage.length") == 0
+        assert visitor.complaints == []
+
+    async def test_what_somebody_typed_is_not_shown_to_the_next_one_at_the_same_screen(
+        self, visit: Visit, database: Database, engine_seen: TellingEngine
+    ) -> None:
+        """A session that ended keeps what was typed, for whom it was typed by."""
+        _, task = await story.waiting(database)
+        engine_seen.open_tasks[task.key] = None
+        visitor = await visit(f"/ui/tasks/{task.key}", Role.AGENT)
+        page = visitor.page
+        await page.get_by_role("button", name="Take").click()
+        await drawn(visitor)
+        await page.get_by_label("City").fill("Potsdam")
+        await asyncio.sleep(0.5)  # until it is kept
+        after = await person(database, Role.AGENT)
+        await engine_seen.assign_user_task(task.key, after, allow_override=True)
+        [cookie] = await page.context.cookies()
+        others = await session_of(database, after)
+        await page.context.add_cookies(
+            [{"name": COOKIE, "value": others, "domain": cookie["domain"], "path": "/"}]
+        )
+        await page.reload()
+        await drawn(visitor)
+        await expect(page.get_by_role("button", name="Complete the task")).to_be_visible()
+        await expect(page.get_by_label("City")).not_to_have_value("Potsdam")
+
 
 class TestKeyboard:
     async def test_the_first_stop_leads_past_the_menu(self, visit: Visit) -> None:
@@ -171,10 +262,42 @@ class TestKeyboard:
         assert len(engine_seen.resolved) == 1
 
 
-@pytest.mark.parametrize("path", ["/ui", "/ui/cases", "/ui/tasks?whose=all", "/ui/processes/fulfillment"])
-async def test_nothing_jumps_while_a_page_loads(path: str, visit: Visit, database: Database) -> None:
-    await story.waiting(database)
-    visitor = await visit(path)
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ui",
+        "/ui/cases",
+        "/ui/tasks?whose=all",
+        "/ui/processes/fulfillment",
+        "/ui/cases/{case}",
+        "/ui/tasks/{task}",
+    ],
+)
+async def test_nothing_jumps_while_a_page_loads(path: str, width: int, visit: Visit, database: Database) -> None:
+    """The room that a form will take is kept free, whichever form it is."""
+    case, task = await story.waiting(database)
+    visitor = await visit(path.format(case=case.id, task=task.key), width=width)
     await drawn(visitor)
     await asyncio.sleep(0.5)
     assert await visitor.page.evaluate(SHIFTS) < 0.05
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+async def test_the_room_that_is_kept_free_fits_every_form(width: int, visit: Visit, database: Database) -> None:
+    """Too little makes the page jump; too much leaves a hole in it."""
+    case = a_case()
+    await add(database, case)
+    for path in sorted(forms_dir().glob("*.form")):
+        form = Definition(
+            key=number(), kind="form", id=path.stem, version=1, resource=path.read_text(), deployed_at=ago()
+        )
+        task = a_task(case, form_key=form.key)
+        await add(database, form, task)
+        visitor = await visit(f"/ui/tasks/{task.key}", width=width)
+        await drawn(visitor)
+        broad, slim, needed = await visitor.page.evaluate(
+            "['.broad', '.slim', '.drawing'].map(each => document.querySelector(each).offsetHeight ?? "
+            "document.querySelector(each).getBoundingClientRect().height)"
+        )
+        assert -30 < broad + slim - needed < 90, (form.id, broad + slim, needed)
