@@ -113,11 +113,13 @@ Visit = Callable[..., Awaitable[Visitor]]
 
 @pytest.fixture
 async def visit(chromium: Browser, address: tuple[str, int], database: Database) -> AsyncIterator[Visit]:
-    """Opens a page of somebody new with these roles; violations of the policy are complaints, too."""
+    """Opens a page, of somebody new with these roles or of a stranger; violations of the policy are complaints, too."""
     contexts = []
     host, port = address
 
-    async def open_page(path: str, *roles: Role, width: int = WIDE, dark: bool = False) -> Visitor:
+    async def open_page(
+        path: str, *roles: Role, width: int = WIDE, dark: bool = False, known: bool = True
+    ) -> Visitor:
         name = await add(database, *(roles or (Role.LEAD,)))
         context = await chromium.new_context(
             base_url=f"http://{host}:{port}",
@@ -127,8 +129,9 @@ async def visit(chromium: Browser, address: tuple[str, int], database: Database)
             timezone_id="Europe/Berlin",
         )
         contexts.append(context)
-        cookie = await session_of(database, name)
-        await context.add_cookies([{"name": COOKIE, "value": cookie, "domain": host, "path": "/"}])
+        if known:
+            cookie = await session_of(database, name)
+            await context.add_cookies([{"name": COOKIE, "value": cookie, "domain": host, "path": "/"}])
         visitor = Visitor(name, await context.new_page())
         visitor.page.on("console", visitor.hear)
         visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))

@@ -2,13 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from api.people import Role
+from tests.api.test_hostile_text import asked
 from tests.browser import story
 from tests.browser.conftest import AXE, NARROW, SHOTS, WIDE, Visit, Visitor, missing
 from workers.casefile.db import Database
+from workers.casefile.requests import RequestKind
+from workers.runtime.bootstrap import Assembled
 
 pytestmark = pytest.mark.browser
 
@@ -106,11 +110,55 @@ async def test_a_page_is_fit_to_be_seen(
     path = await prepare(database)
     visitor = await visit(path, Role.LEAD, Role.AGENT, width=width, dark=dark)
     await drawn(visitor)
+    await assert_fit(visitor, f"{prepare.__name__}-{width}-{look(dark)}", "404" if prepare is nothing else None)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("path", ["/login", "/logout", "/problems", "/docs"])
+async def test_a_page_around_the_work_is_fit_to_be_seen(path: str, width: int, dark: bool, visit: Visit) -> None:
+    visitor = await visit(path, width=width, dark=dark, known=path == "/logout")
+    await visitor.page.wait_for_load_state("networkidle")
+    await assert_fit(visitor, f"{path[1:]}-{width}-{look(dark)}")
+
+
+async def test_a_log_in_that_failed_is_fit_to_be_seen(visit: Visit) -> None:
+    visitor = await visit("/login", known=False)
+    await visitor.page.get_by_label("Name").fill("nobody")
+    await visitor.page.get_by_label("Password").fill("wrong")
+    await visitor.page.get_by_role("button", name="Log in").click()
+    await visitor.page.get_by_role("alert").wait_for()
+    await assert_fit(visitor, "login-failed", "401")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("kind", list(RequestKind))
+async def test_a_customers_page_is_fit_to_be_seen(
+    kind: RequestKind, width: int, dark: bool, visit: Visit, wired: Assembled
+) -> None:
+    """As it is opened, and once it was answered; an address that will not do is shown with what is wrong."""
+    path = urlsplit(await asked(wired, kind, "Haupstr. <b>1</b>")).path
+    visitor = await visit(path, width=width, dark=dark, known=False)
+    await assert_fit(visitor, f"customer-{kind.value}-{width}-{look(dark)}")
+    await visitor.page.locator("main button").first.click()
+    await visitor.page.wait_for_load_state("load")
+    await assert_fit(visitor, f"customer-{kind.value}-answered-{width}-{look(dark)}", "422")
+
+
+async def test_a_link_that_leads_nowhere_is_fit_to_be_seen(visit: Visit) -> None:
+    await assert_fit(await visit("/c/x", known=False), "customer-nowhere", "404")
+
+
+def look(dark: bool) -> str:
+    return "dark" if dark else "light"
+
+
+async def assert_fit(visitor: Visitor, name: str, allowed: str | None = None) -> None:
+    """A picture is kept; the browser may complain of an answer's status that belongs to the page."""
     SHOTS.mkdir(parents=True, exist_ok=True)
-    look = "dark" if dark else "light"
-    await visitor.page.screenshot(path=SHOTS / f"{prepare.__name__}-{width}-{look}.png", full_page=True)
-    allowed = ["404"] if prepare is nothing else []
-    assert [each for each in visitor.complaints if not any(word in each for word in allowed)] == []
+    await visitor.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+    assert [each for each in visitor.complaints if allowed is None or allowed not in each] == []
     overflow = await visitor.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert overflow <= 0, f"{overflow} px too wide"
     if not AXE.is_file():
