@@ -30,8 +30,13 @@ for (const [path, output] of Object.entries(metafile.outputs)) {
 }
 const packages = [...new Set(Object.keys(metafile.inputs).map(folderOf).filter(Boolean))].sort();
 writeFileSync(join(vendor, "LICENSES.txt"), packages.map(notice).join("\n"));
-const lock = createHash("sha256").update(readFileSync(join(here, "package-lock.json"))).digest("hex");
-writeFileSync(join(vendor, "manifest.json"), `${JSON.stringify({ lock, files }, null, 2)}\n`);
+const hashes = Object.fromEntries(readdirSync(vendor).sort().map((file) => [file, hashOf(join(vendor, file))]));
+const lock = hashOf(join(here, "package-lock.json"));
+writeFileSync(join(vendor, "manifest.json"), `${JSON.stringify({ lock, files, hashes }, null, 2)}\n`);
+
+function hashOf(file) {
+  return createHash("sha256").update(readFileSync(file)).digest("hex");
+}
 
 /** The folder of the package that a bundled file is from. */
 function folderOf(path) {

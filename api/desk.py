@@ -59,10 +59,10 @@ class Desk:
         """The answers are held against the form; 409 when it is finished, or somebody else's. It becomes theirs
         first, unless it is, so that it is known who did it."""
         task = await self._of_ours(key)
-        form = await self._store.run(lambda session: forms.form_of(session, key))
-        answers = forms.check(form, variables)
         if self._actor.kind == "person" and task.assignee not in {None, self._actor.name}:
             raise _somebody_elses()
+        form = await self._store.run(lambda session: forms.form_of(session, key))
+        answers = forms.check(form, variables)
         await self._refuse_what_would_not_count(task, key, answers)
         if self._actor.kind == "person":
             await (self.claim if task.assignee is None else self._assign)(key, self._actor.name)

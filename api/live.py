@@ -22,6 +22,9 @@ AT_MOST = 500
 """Pages that are told at once, by one process."""
 LOOK_SECONDS = 15.0
 """How soon the stream of a session that ended ends, too."""
+CATCH_UP_SECONDS = 30.0
+"""A page that was told nothing for so long comes again all the same: whoever changed its case may have died after
+the commit, before the notification."""
 PATIENCE = 2.0
 """Seconds that a page waits until we listen."""
 LINGERS = 30.0
@@ -59,8 +62,16 @@ class Watcher:
 class Changes:
     """Listens while somebody watches."""
 
-    def __init__(self, database: Database, *, at_most: int = AT_MOST, look_every: float = LOOK_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        at_most: int = AT_MOST,
+        look_every: float = LOOK_SECONDS,
+        catch_up: float = CATCH_UP_SECONDS,
+    ) -> None:
         self.look_every = look_every
+        self.catch_up = catch_up
         self._database = database
         self._at_most = at_most
         self._watchers: set[Watcher] = set()

@@ -37,9 +37,10 @@ class Logins:
     async def with_password(self, name: str, password: str, address: str, before: str | None) -> str | None:
         """The token of a new session, in place of the one before; None when it is not them.
 
-        Raises `too-many` when name or address were tried too often.
+        Raises `too-many` when this address tried too often: this name, or any.
         """
-        buckets = throttle.of_name(name), throttle.of_address(_network(address))
+        network = _network(address)
+        buckets = throttle.of_name(name, network), throttle.of_address(network)
         user = await self._store.run(lambda session: _look(session, name, buckets))
         known = None if user is None or user.disabled_at else user.password_hash
         if not await self._compare(known, password):

@@ -44,7 +44,8 @@ async def events(
     store: StoreOf,
     case: Annotated[str | None, Query(max_length=200)] = None,
 ) -> EventSourceResponse:
-    """`change` at first, and whenever the case (without one: any case) changed. 503 when nothing can be told."""
+    """`change` at first, whenever the case (without one: any case) changed, and now and then in case that it was
+    not told. 503 when nothing can be told."""
     changes: Changes = request.app.state.changes
     await changes.require()
     told = _told(Known(request, settings, store), changes, case)
@@ -56,13 +57,14 @@ async def _told(known: Known, changes: Changes, case: str | None) -> AsyncIterat
     clock = asyncio.get_running_loop().time
     with changes.watch(case) as watcher:
         yield ServerSentEvent(event="change", data="")
-        looked = clock()
+        looked = told = clock()
         while not watcher.over:
-            changed = await watcher.changed(changes.look_every)
+            changed = await watcher.changed(min(changes.look_every, changes.catch_up))
             if clock() - looked >= changes.look_every:
                 if not await known.still():
                     return
                 looked = clock()
-            if changed:
+            if changed or clock() - told >= changes.catch_up:
                 yield ServerSentEvent(event="change", data="")
+                told = clock()
                 await asyncio.sleep(OF_A_CASE if case else OF_ANY)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse, Response
 
@@ -13,8 +14,8 @@ from api.deps import RegistryOf, StoreOf
 from api.errors import Problem
 from api.schemas.common import MAX_KEY
 from api.ui import PageOf, address
-from workers.casefile import versions, way
-from workers.casefile.way import UnderWay
+from workers.casefile import lists, versions, way
+from workers.casefile.lists import CasesWanted
 
 router = APIRouter(include_in_schema=False)
 
@@ -28,21 +29,22 @@ class Line:
 
     id: str
     name: str
-    instances: UnderWay
+    open: int
+    stuck: int
+    """Cases, as the lists that the numbers lead to show them."""
 
 
 @router.get("/ui/processes")
 async def list_processes(page: PageOf, store: StoreOf, registry: RegistryOf) -> HTMLResponse:
-    """All of them, with how many instances are under way."""
+    """All of them, with how many cases are under way and how many stand still."""
+    ids = [process.id for process in registry.all]
+    states = ("open", "incident")
+    numbers = [lists.number_of_cases(CasesWanted(state=state, process=each)) for each in ids for state in states]
 
     async def find(session: AsyncSession) -> list[Line]:
+        counted = (await session.execute(select(*numbers))).one()
         return [
-            Line(
-                process.id,
-                diagrams.title(process.id),
-                await way.under_way(session, process.id),
-            )
-            for process in registry.all
+            Line(each, diagrams.title(each), *counted[2 * place : 2 * place + 2]) for place, each in enumerate(ids)
         ]
 
     return page.show("processes.html", processes=await store.run(find))

@@ -191,16 +191,28 @@ class TestThrottle:
     async def test_a_name_is_guessed_ten_times_and_then_nobody_helps(
         self, app: FastAPI, database: Database, ada: str
     ) -> None:
-        """From whatever address, known or not; the right password does not help either, until there is room."""
+        """Known or not; the right password does not help either, until there is room."""
         for name in (ada, new_name("stranger")):
+            address = new_name("address")
             for _ in range(10):
-                assert await poured(database, throttle.of_name(name)) is None
-            async with client_at(app, new_name("address")) as client:
+                assert await poured(database, throttle.of_name(name, address)) is None
+            async with client_at(app, address) as client:
                 answer = await log_in(client, name)
             assert answer.status_code == 429
             assert 0 < int(answer.headers["retry-after"]) <= 60
             assert "too many attempts" in answer.text
             assert COOKIE not in client.cookies
+
+    async def test_strangers_who_guess_at_a_name_do_not_keep_its_owner_out(
+        self, app: FastAPI, database: Database, ada: str
+    ) -> None:
+        strangers, home = new_name("address"), new_name("address")
+        for _ in range(11):
+            await poured(database, throttle.of_name(ada, strangers))
+        async with client_at(app, strangers) as there, client_at(app, home) as here:
+            assert (await log_in(there, ada, "wrong")).status_code == 429
+            assert (await log_in(here, ada)).status_code == 303
+            assert (await log_in(there, ada, "wrong")).status_code == 429, "they do not start anew with it"
 
     async def test_an_address_is_slowed_down_whatever_names_it_tries(
         self, client: httpx.AsyncClient, app: FastAPI, database: Database, ada: str
@@ -214,17 +226,17 @@ class TestThrottle:
             assert (await log_in(other, ada)).status_code == 303
 
     async def test_many_at_once_are_as_many(self, database: Database) -> None:
-        bucket = throttle.of_name(new_name())
+        bucket = throttle.of_name(new_name(), new_name("address"))
         waits = await asyncio.gather(*(poured(database, bucket) for _ in range(16)))
         assert waits.count(None) == 10
 
-    async def test_an_attempt_counts_however_it_ends(
-        self, client: httpx.AsyncClient, database: Database, ada: str
-    ) -> None:
+    async def test_an_attempt_counts_however_it_ends(self, app: FastAPI, database: Database, ada: str) -> None:
+        address = new_name("address")
         for _ in range(9):
-            await poured(database, throttle.of_name(ada))
-        assert (await log_in(client, ada, "wrong")).status_code == 401
-        assert (await log_in(client, ada, "wrong")).status_code == 429
+            await poured(database, throttle.of_name(ada, address))
+        async with client_at(app, address) as client:
+            assert (await log_in(client, ada, "wrong")).status_code == 401
+            assert (await log_in(client, ada, "wrong")).status_code == 429
 
     async def test_it_drains_one_by_one_and_is_forgotten(self, database: Database) -> None:
         bucket = Bucket(new_name("bucket").encode(), size=3, leak=timedelta(minutes=1))

@@ -72,6 +72,20 @@ async def test_a_list_is_told_of_any_case(address: tuple[str, int], database: Da
         assert await changes(lines)
 
 
+async def test_a_page_that_nobody_told_comes_again_by_itself(
+    address: tuple[str, int], app: FastAPI, database: Database
+) -> None:
+    """Whoever changed its case may have died after the commit, before they told of it."""
+    app.state.changes = Changes(database, catch_up=0.3)
+    async with stream(address, database, "?case=17") as lines:
+        for _ in range(3):
+            assert await changes(lines, within=2)
+    app.state.changes = Changes(database, catch_up=30)
+    async with stream(address, database, "?case=17") as lines:
+        assert await changes(lines)
+        assert not await changes(lines, within=1)
+
+
 async def test_many_changes_are_told_as_few(address: tuple[str, int], database: Database) -> None:
     async with stream(address, database, "?case=17") as lines:
         assert await changes(lines)

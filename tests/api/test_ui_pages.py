@@ -13,10 +13,12 @@ from fastapi import FastAPI
 
 from api import assets
 from api.people import Role
+from tests.api.fake_engine import FakeEngine
 from tests.api.people import Browser, browser
-from tests.api.ui_data import a_case, a_task, add, ago, an_element, an_incident, an_instance, text
+from tests.api.ui_data import a_case, a_task, add, ago, an_element, an_incident, an_instance, form_of, number, text
 from workers.casefile.db import Database
 from workers.casefile.record_models import Definition
+from workers.runtime.errors import EngineUnavailable
 from workers.runtime.resources import models_dir
 
 LOCK = Path(__file__).parents[2] / ".assets" / "package-lock.json"
@@ -76,6 +78,27 @@ async def test_what_a_page_loads_is_there_and_kept_for_ever(auditor: Browser, pa
                 assert "immutable" in answer.headers["cache-control"], address
 
 
+async def test_no_page_asks_the_engine(app: FastAPI, database: Database, engine_seen: FakeEngine) -> None:
+    """While it is away every page is there; what needs it is answered 503, and works when it is back."""
+    case, stuck = a_case(), a_case(state="incident")
+    task, incident = a_task(case), an_incident(stuck)
+    await add(database, case, stuck, task, incident)
+    engine_seen.open_tasks[task.key] = None
+    engine_seen.away = EngineUnavailable("gone")
+    async with browser(app, database, Role.LEAD) as lead:
+        for path in (*PAGES, f"/ui/cases/{case.id}", f"/ui/cases/{stuck.id}", f"/ui/tasks/{task.key}"):
+            await text(lead, path)
+        claim, retry = f"/ui/tasks/{task.key}/claim", f"/ui/incidents/{incident.key}/retry"
+        for path in (claim, retry):
+            answer = await lead.client.post(path, data=form_of(lead))
+            assert answer.status_code == 503
+            assert "retry-after" in answer.headers
+            assert answer.headers["content-type"].startswith("text/html")
+        engine_seen.away = None
+        for path in (claim, retry):
+            assert (await lead.client.post(path, data=form_of(lead))).status_code == 303
+
+
 async def test_who_is_not_logged_in_is_led_to_the_log_in_and_back(client: httpx.AsyncClient) -> None:
     answer = await client.get("/ui/cases?state=open", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/ui/cases%3Fstate%3Dopen")
@@ -120,6 +143,27 @@ class TestProcesses:
         page = await text(auditor, "/ui/processes/fulfillment")
         assert re.search(r'<th scope="row">Check stock</th><td class="number">[1-9]', page)
 
+    async def test_its_figures_count_what_their_lists_show(self, auditor: Browser, database: Database) -> None:
+        """Also of a process that others call: a refund in an order's case, which stands still or has ended."""
+        going, stuck, over = a_case(), a_case(state="incident"), a_case()
+        refunds = [
+            an_instance(case, key=number(), process="refund", state=state, root_key=case.process_instance_key)
+            for case, state in [(going, "open"), (stuck, "open"), (over, "done")]
+        ]
+        wrong = an_incident(stuck, process="refund", process_instance_key=refunds[1].key)
+        more = [an_instance(case) for case in (going, stuck, over)]
+        before = await counted(auditor)
+        await add(database, going, stuck, over, *more, *refunds, wrong)
+        after = await counted(auditor)
+        assert after["refund", "open"] == before["refund", "open"] + 1
+        assert after["refund", "incident"] == before["refund", "incident"] + 1
+        assert after["fulfillment", "open"] == before["fulfillment", "open"] + 2
+        assert after["fulfillment", "incident"] == before["fulfillment", "incident"]
+        for (process, state), figure in after.items():
+            page = await text(auditor, f"/ui/cases?state={state}&process={process}")
+            [listed] = re.findall(r'role="status">([\d+]+) ', page)
+            assert int(listed.rstrip("+")) == figure, (process, state)
+
     async def test_a_case_is_drawn_in_the_version_it_goes_by(self, auditor: Browser, database: Database) -> None:
         case, model = a_case(), (models_dir() / "fulfillment.bpmn").read_text()
         key = int(case.id)
@@ -151,6 +195,13 @@ class TestProcesses:
         await text(auditor, f"/ui/processes/{path}", 404)
 
 
+async def counted(somebody: Browser) -> dict[tuple[str, str], int]:
+    """The figures of the page of processes, by process and state."""
+    page = await text(somebody, "/ui/processes")
+    link = r'href="/ui/cases\?state=(\w+)&amp;process=(\w+)"[^>]*>(\d+)\+?<'
+    return {(process, state): int(figure) for state, process, figure in re.findall(link, page)}
+
+
 class TestAssets:
     def test_they_were_built_from_the_lock_file(self) -> None:
         """`make assets` builds them anew after a change of .assets/."""
@@ -158,6 +209,13 @@ class TestAssets:
         assert manifest["lock"] == hashlib.sha256(LOCK.read_bytes()).hexdigest()
         files = {path.name for path in (assets.STATIC / "vendor").iterdir()}
         assert files == {"manifest.json", "LICENSES.txt", *manifest["files"].values()}
+
+    def test_each_is_as_it_was_built(self) -> None:
+        """Nobody mends a library by hand: the next build would lose it."""
+        vendor = assets.STATIC / "vendor"
+        built = {path.name: path for path in vendor.iterdir() if path.name != "manifest.json"}
+        hashes = orjson.loads((vendor / "manifest.json").read_bytes())["hashes"]
+        assert {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in built.items()} == hashes
 
     def test_their_licences_come_along(self) -> None:
         text = (assets.STATIC / "vendor" / "LICENSES.txt").read_text()

@@ -213,3 +213,32 @@ class TestWork:
                 f"/ui/tasks/{task.key}/complete", json={"variables": {}}, headers={"Accept": "application/json"}
             )
             assert_problem(answer, 401, "unauthorized")
+
+
+JSON = {"Accept": "application/json"}
+POSTS = ("/tasks/{}/claim", "/tasks/{}/unclaim", "/tasks/{}/complete", "/ui/tasks/{}/complete")
+"""Those of pages that send forms do the same by the same desk."""
+
+
+@pytest.mark.parametrize("path", POSTS)
+async def test_what_cannot_be_done_is_refused_alike(
+    path: str, agent: Browser, database: Database, engine_seen: FakeEngine
+) -> None:
+    """404 for a task that there is not, 403 for other groups', 409 for one that is finished or somebody else's:
+    before anybody looks at what was sent with it."""
+    case = a_case()
+    finished = a_task(case, state="completed", finished_at=ago())
+    leads = a_task(case, candidate_groups=["lead"])
+    bobs = a_task(case, assignee="bob")
+    await add(database, case, finished, leads, bobs)
+    engine_seen.open_tasks |= {leads.key: None, bobs.key: "bob"}
+    sent = {"variables": {"no": "such field"}} if path.endswith("complete") else {}
+    for key, status, name in [
+        (7, 404, "not-found"),
+        (finished.key, 409, "conflict"),
+        (leads.key, 403, "forbidden"),
+        (bobs.key, 409, "conflict"),
+    ]:
+        assert_problem(await agent.client.post(path.format(key), json=sent, headers=JSON), status, name)
+    assert engine_seen.completed == []
+    assert engine_seen.open_tasks == {leads.key: None, bobs.key: "bob"}

@@ -113,7 +113,7 @@ Visit = Callable[..., Awaitable[Visitor]]
 
 @pytest.fixture
 async def visit(chromium: Browser, address: tuple[str, int], database: Database) -> AsyncIterator[Visit]:
-    """Opens a page, of somebody new with these roles or of a stranger; violations of the policy are complaints, too."""
+    """Opens a page of somebody new with these roles, or of a stranger; what the policy forbids is a complaint."""
     contexts = []
     host, port = address
 

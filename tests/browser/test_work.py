@@ -62,6 +62,16 @@ class TestLive:
         await tell(database, case.id)
         await expect(present).to_have_count(1, timeout=2000)
 
+    async def test_a_page_catches_up_with_what_it_was_not_told_of(
+        self, visit: Visit, app: FastAPI, database: Database
+    ) -> None:
+        app.state.changes = Changes(database, catch_up=1)
+        case, _ = await story.waiting(database)
+        page = (await visit(f"/ui/cases/{case.id}")).page
+        await expect(page.locator("#live")).to_have_text("Live")
+        await add(database, an_entry(case, "A parcel fell off the ship"))
+        await expect(page.get_by_text("A parcel fell off the ship")).to_be_visible(timeout=5000)
+
     async def test_it_says_so_while_it_is_not_live(self, visit: Visit, app: FastAPI, database: Database) -> None:
         page = (await visit("/ui/cases")).page
         await expect(page.locator("#live")).to_have_text("Live")

@@ -122,7 +122,7 @@ def _conditions(wanted: CasesWanted) -> Iterable[ColumnElement[bool]]:
     if wanted.state is not None:
         yield Case.state == wanted.state
     if wanted.process is not None:
-        yield exists().where(Instance.case_id == Case.id, Instance.process == wanted.process)
+        yield exists().where(Instance.case_id == Case.id, *_instances_of(wanted.process, wanted.state))
     if wanted.outcome is not None:
         yield Case.outcome == wanted.outcome
     if wanted.opened_before is not None:
@@ -131,6 +131,16 @@ def _conditions(wanted: CasesWanted) -> Iterable[ColumnElement[bool]]:
         yield Case.id.in_(select(Effect.case_id).where(Effect.state.in_(UNSETTLED)))
     if wanted.sort is Sort.CLOSED:
         yield Case.closed_at.is_not(None)
+
+
+def _instances_of(process: str, state: str | None) -> Iterable[ColumnElement[bool]]:
+    """Those by which a case is one of a process: of open cases those that are under way, of those that stand still
+    those that do."""
+    yield Instance.process == process
+    if state in {"open", "incident"}:
+        yield Instance.state == "open"
+    if state == "incident":
+        yield exists().where(Incident.process_instance_key == Instance.key, Incident.resolved_at.is_(None))
 
 
 def _matches(text: str) -> Iterable[ColumnElement[bool]]:

@@ -1,4 +1,4 @@
-"""How often somebody may try to log in: a leaky bucket per name and one per address, shared by all apis."""
+"""How often somebody may try to log in: leaky buckets, shared by all apis."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,9 +21,11 @@ class Bucket:
     leak: timedelta
 
 
-def of_name(name: str) -> Bucket:
-    """Ten attempts, then one a minute: for a guesser too few, for its owner a short wait."""
-    return Bucket(hashlib.sha256(b"name:" + name.encode()).digest(), 10, timedelta(minutes=1))
+def of_name(name: str, address: str) -> Bucket:
+    """Ten attempts at a name from one address, then one a minute: for a guesser too few, and no stranger elsewhere
+    keeps its owner out."""
+    tried = hashlib.sha256(name.encode()).digest() + hashlib.sha256(address.encode()).digest()
+    return Bucket(hashlib.sha256(b"name:" + tried).digest(), 10, timedelta(minutes=1))
 
 
 def of_address(address: str) -> Bucket:

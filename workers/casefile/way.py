@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.lists import number_of
 from workers.casefile.models import Incident
 from workers.casefile.record_models import Instance, Record
 
@@ -31,16 +30,6 @@ class Way:
     taken: Sequence[str]
     present: dict[str, int]
     """Where the instance is, and how often."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnderWay:
-    """Open instances of a process."""
-
-    open: int
-    """Without an incident."""
-    stuck: int
-    """With one that is unresolved."""
 
 
 async def way_of(session: AsyncSession, instance: int | None) -> Way:
@@ -82,16 +71,6 @@ async def places(session: AsyncSession, process: str) -> dict[str, int]:
     )
     counted = await session.execute(select(at.c.element_id, func.sum(at.c.net)).group_by(at.c.element_id))
     return {element: int(count) for element, count in counted}
-
-
-async def under_way(session: AsyncSession, process: str) -> UnderWay:
-    """How many open instances of a process there are; each count ends at COUNTED + 1."""
-    incident = exists().where(Incident.process_instance_key == Instance.key, Incident.resolved_at.is_(None))
-    going = select(Instance.key).where(Instance.process == process, Instance.state == "open", ~incident)
-    unresolved = Incident.process == process, Incident.resolved_at.is_(None)
-    standing = select(Incident.process_instance_key).where(*unresolved).distinct()
-    counted = await session.execute(select(number_of(going), number_of(standing)))
-    return UnderWay(*counted.one())
 
 
 async def stuck(session: AsyncSession, process: str) -> dict[str, int]:
