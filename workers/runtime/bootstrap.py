@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 
 from workers import chargeback, fulfillment, refund, tracking
 from workers.adapters.address_facts import PostalAddresses
+from workers.adapters.gate import gated
 from workers.adapters.llm_analysis import Endpoint, LlmAnalysis
 from workers.adapters.local_analysis import LocalAnalysis
 from workers.adapters.mock_ads import MockAds
@@ -123,6 +124,12 @@ def mocked_outside(world: MockWorld) -> Outside:
         alerts=MockAlerts(world),
         ads=MockAds(world),
     )
+
+
+def _gated(outside: Outside) -> Outside:
+    """Each system behind a gate of its own: one that wants fewer calls holds up its own jobs only."""
+    ports = {field.name: getattr(outside, field.name) for field in fields(outside)}
+    return replace(outside, **{name: gated(port) for name, port in ports.items() if port is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +260,7 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             world = MockWorld(url, pool_size=settings.database_pool)
             stack.push_async_callback(world.close)
             outside = mocked_outside(world)
+        outside = _gated(outside)
         engine = await stack.enter_async_context(Engine(settings.zeebe_grpc, settings.zeebe_rest))
         links, bell = Links(settings.link_secret, settings.public_url), Bell(database)
         analysis = outside.analysis
