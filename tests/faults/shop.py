@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -13,8 +13,21 @@ from pydantic import PostgresDsn, SecretStr
 from sqlalchemy import func, select
 
 from api.main import create_app, create_bridge
-from tests.api.conftest import BEARER, SECRET, TOKEN, client_of, new_order_id, order, sign
+from api.paypal import PayPal
+from tests.api.conftest import (
+    BEARER,
+    EASYPOST_SECRET,
+    SECRET,
+    TOKEN,
+    WEBHOOK_ID,
+    client_of,
+    new_order_id,
+    order,
+    sign,
+)
 from tests.api.fake_engine import FakeEngine
+from tests.faults.routes import people, programs, webhooks
+from workers.adapters.mock_certificates import MockCertificates
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.models import InboxRow
 from workers.casefile.requests import RequestKind
@@ -30,13 +43,18 @@ class Shop:
     app: Assembled
     http: httpx.AsyncClient
     bridge: httpx.AsyncClient
+    certificates: MockCertificates
+    """What PayPal signs with."""
     seconds: list[float] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
 
     async def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+        return await self.timed(self.http.request(method, path, **how))
+
+    async def timed(self, answering: Awaitable[httpx.Response]) -> httpx.Response:
         began = time.monotonic()
-        answer = await self.http.request(method, path, **how)
+        answer = await answering
         self.seconds.append(time.monotonic() - began)
         return answer
 
@@ -58,16 +76,12 @@ class Shop:
     async def every_route(self) -> list[httpx.Response]:
         """Everything that needs the database, all at once."""
         link = self.app.links.url_for("1-choice", RequestKind.REFUND_OR_WAIT)
-        reads = ("/tasks", "/tasks/5", "/cases", "/cases/5", "/incidents", "/inbox", "/inbox/5", link)
-        claim = {"assignee": "ada"}
+        asked = (*programs(self.http), *people(self.http), *webhooks(self.http, self.certificates))
         return await asyncio.gather(
-            *(self.ask("GET", path, headers=BEARER) for path in reads),
+            *map(self.timed, asked),
             *(self.pay() for _ in range(10)),
             *(self.start(new_order_id(), str(new_order_id())) for _ in range(10)),
-            self.ask("POST", "/tasks/5/claim", json=claim, headers=BEARER),
-            self.ask("POST", "/tasks/5/unclaim", json={}, headers=BEARER),
-            self.ask("POST", "/tasks/5/complete", json={"variables": {}}, headers=BEARER),
-            self.ask("POST", "/incidents/5/retry", json={}, headers=BEARER),
+            self.ask("GET", link),
             self.ask("POST", link, data={"choice": "wait"}),
         )
 
@@ -86,10 +100,19 @@ class Shop:
 @asynccontextmanager
 async def open_shop(url: str, world_url: str, pool: int = 20) -> AsyncIterator[Shop]:
     """An api whose outside world has books elsewhere; its relay publishes to a fake engine."""
+    secret = (SecretStr(SECRET),)
     settings = Settings(
         database_url=PostgresDsn(url),
         database_pool=pool,
-        shopify_secrets=(SecretStr(SECRET),),
+        shopify_secrets=secret,
+        stripe_secrets=secret,
+        paypal_webhook_ids=(WEBHOOK_ID,),
+        supplier_secrets=secret,
+        easypost_secrets=(SecretStr(EASYPOST_SECRET),),
+        aftership_secrets=secret,
+        zendesk_secrets=secret,
+        mail_secrets=secret,
+        chat_secrets=secret,
         api_tokens=(SecretStr(TOKEN),),
         link_secret=SecretStr("link-secret"),
         records_password=SecretStr("records-password"),
@@ -98,5 +121,7 @@ async def open_shop(url: str, world_url: str, pool: int = 20) -> AsyncIterator[S
     )
     async with MockWorld(world_url) as world, assemble(settings, mocked_outside(world)) as parts:
         app = replace(parts, engine=cast(Engine, FakeEngine()))
-        async with client_of(create_app(app)) as http, client_of(create_bridge(app)) as bridge:
-            yield Shop(app, http, bridge)
+        certificates, program = MockCertificates(), create_app(app)
+        program.state.paypal = PayPal(certificates)
+        async with client_of(program) as http, client_of(create_bridge(app)) as bridge:
+            yield Shop(app, http, bridge, certificates)
