@@ -1,16 +1,22 @@
 """SIGKILL at five points around a purchase: the short form of `make kills`, on the session's engine."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from pyzeebe.proto.gateway_pb2 import CompleteJobResponse, UpdateJobTimeoutResponse
+from pyzeebe.proto.gateway_pb2_grpc import GatewayServicer, add_GatewayServicer_to_server
 
 from tests.containers import Containers
 from tests.faults.kills import report
-from tests.faults.kills.plan import POINTS, PURCHASES, REFUNDS, Deed, Plan
+from tests.faults.kills.plan import POINTS, PURCHASES, REFUNDS, Deed, Plan, Point, Scythe
 from tests.faults.kills.run import Outcome, deploy_copy, run
+from tests.faults.kills.worker import DeadlyGateway
 from workers.casefile import migrate
 from workers.runtime.engine import Engine
 from workers.runtime.native.stack import Stack
@@ -35,6 +41,54 @@ async def test_a_worker_killed_at_any_point_neither_loses_a_deed_nor_does_it_twi
     assert figures.ok, f"{figures}\n{log}"
     assert figures.kills == figures.in_books == plan.total
     assert outcome.approved == (plan.total if deed is REFUNDS else 0)
+
+
+class Noting(Scythe):
+    """Kills nobody; `struck` is what was known of the answer when it would have."""
+
+    def __init__(self, answered: threading.Event) -> None:
+        self.answered, self.struck = answered, list[bool]()
+
+    def due(self, point: Point, order_id: str) -> bool:
+        return not self.struck
+
+    def strike(self, point: Point, order_id: str) -> None:
+        if self.due(point, order_id):
+            self.struck.append(self.answered.is_set())
+            self.answered.set()
+
+
+class SlowToAnswer(GatewayServicer):
+    """Has taken a completion long before it answers."""
+
+    def __init__(self) -> None:
+        self.taken, self.may_answer = threading.Event(), threading.Event()
+
+    def CompleteJob(self, request: Any, context: Any) -> CompleteJobResponse:  # noqa: N802  # as in the protocol
+        self.taken.set()
+        self.may_answer.wait(30)
+        return CompleteJobResponse()
+
+    def UpdateJobTimeout(self, request: Any, context: Any) -> UpdateJobTimeoutResponse:  # noqa: N802
+        if self.taken.is_set():
+            context.abort(grpc.StatusCode.NOT_FOUND, "completed")
+        return UpdateJobTimeoutResponse()
+
+
+async def test_the_last_kill_strikes_when_the_completion_is_taken_and_not_answered() -> None:
+    engine = SlowToAnswer()  # type: ignore[abstract]  # the other calls are not needed
+    server = grpc.server(ThreadPoolExecutor(4))
+    add_GatewayServicer_to_server(engine, server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    scythe = Noting(engine.may_answer)
+    try:
+        async with grpc.aio.insecure_channel(address) as channel:
+            await DeadlyGateway(channel, scythe, address).complete(1, b"{}", limit=5)
+    finally:
+        server.stop(None)
+    assert engine.taken.is_set()
+    assert scythe.struck == [False]
 
 
 class TestTheVerdict:

@@ -45,7 +45,7 @@ class Point(StrEnum):
     AFTER_RECORD = "after_record"
     """The journal knows, the engine does not."""
     AFTER_COMPLETION_SENT = "after_completion_sent"
-    """The engine has the completion, the worker does not know."""
+    """The engine has the completion, and its answer has not been read."""
 
 
 POINTS = tuple(Point)
@@ -141,9 +141,12 @@ class Scythe:
         self._plan = plan
         self._hits = Hits(plan)
 
+    def due(self, point: Point, order_id: str) -> bool:
+        """Whether this is the order's point and its worker was not killed yet."""
+        return self._plan.point_of(order_id) is point and not self._hits.has(self._plan.number(order_id))
+
     def strike(self, point: Point, order_id: str) -> None:
-        """SIGKILL, if this is the order's point and its worker was not killed yet. Does not return then."""
-        number = self._plan.number(order_id)
-        if self._plan.point_of(order_id) is point and not self._hits.has(number):
-            self._hits.add(number)
+        """SIGKILL, if it is due. Does not return then."""
+        if self.due(point, order_id):
+            self._hits.add(self._plan.number(order_id))
             os.kill(os.getpid(), signal.SIGKILL)

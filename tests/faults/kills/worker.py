@@ -4,13 +4,15 @@ each makes its event loop, its connections and its gRPC channel for itself, afte
 import asyncio
 import multiprocessing
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import grpc
 import uvloop
-from pyzeebe.proto.gateway_pb2 import ActivatedJob
+from pyzeebe.proto.gateway_pb2 import ActivatedJob, UpdateJobTimeoutRequest
+from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from tests.faults.kills.plan import REFUNDS, Plan, Point, Scythe, order_of
 from workers.adapters.mock_payments import MockPayments
@@ -29,6 +31,10 @@ from workers.runtime.jobs import Handler, Job
 from workers.runtime.settings import Settings
 from workers.runtime.signals import told_to_stop
 
+HANDED_TO_GRPC = 2
+"""Turns of the event loop after which a call is in gRPC's hands, which sends it by threads of its own; no turn more,
+since in that the answer could be read."""
+TAKEN_SECONDS = 10.0
 POOL = 3
 """Connections of a worker that has one job at a time."""
 
@@ -83,12 +89,13 @@ class DeadlyPayments(MockPayments):
 class DeadlyGateway(GrpcJobGateway):
     """Brings one job at a time: none is pushed, so that a kill hits one job only.
 
-    After the engine has accepted a completion, the worker may be killed.
+    Between the sending of a completion and its answer the worker may be killed.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, scythe: Scythe) -> None:
+    def __init__(self, channel: grpc.aio.Channel, scythe: Scythe, address: str) -> None:
         super().__init__(channel)
         self._scythe = scythe
+        self._address = address
         self.in_hand = ""
         """The order whose job is completed next."""
 
@@ -97,8 +104,27 @@ class DeadlyGateway(GrpcJobGateway):
         yield ActivatedJob()
 
     async def complete(self, key: int, variables: bytes, limit: float) -> None:
-        await super().complete(key, variables, limit)
-        self._scythe.strike(Point.AFTER_COMPLETION_SENT, self.in_hand)
+        answer = asyncio.create_task(super().complete(key, variables, limit))
+        if self._scythe.due(Point.AFTER_COMPLETION_SENT, self.in_hand):
+            for _ in range(HANDED_TO_GRPC):
+                await asyncio.sleep(0)
+            self._wait_until_taken(key)
+            assert not answer.done(), "the answer came before the kill"
+            self._scythe.strike(Point.AFTER_COMPLETION_SENT, self.in_hand)
+        await answer
+
+    def _wait_until_taken(self, key: int) -> None:
+        """Until the engine no longer has the job. Blocks the event loop, so that the answer cannot be read."""
+        with grpc.insecure_channel(self._address) as channel:
+            gateway, deadline = GatewayStub(channel), time.monotonic() + TAKEN_SECONDS
+            while time.monotonic() < deadline:
+                try:
+                    gateway.UpdateJobTimeout(UpdateJobTimeoutRequest(jobKey=key, timeout=5_000), timeout=1)
+                except grpc.RpcError as error:
+                    if error.code() is grpc.StatusCode.NOT_FOUND:
+                        return
+                time.sleep(0.002)
+        raise TimeoutError("the engine has not taken the completion")
 
 
 class DeadlyHandler:
@@ -147,7 +173,7 @@ async def _doomed(plan: Plan) -> None:
             payments=DeadlyPayments(world, scythe),
         )
         async with assemble(settings, deadly) as app:
-            gateway = DeadlyGateway(app.engine.channel, scythe)
+            gateway = DeadlyGateway(app.engine.channel, scythe, settings.zeebe_grpc)
             job = next(job for process in app.processes for job in process.jobs if job.type == plan.deed.job)
             hand = DeadlyHandler(job.handler, scythe, gateway)
             handler = hand.execute if plan.deed == REFUNDS else hand.place
