@@ -20,7 +20,7 @@ GOOD = Outcome(
     kills=Counter(VICTIMS),
     labels=Counter(),
     deliveries=1,
-    incidents=["Task_GetOrder: the shop is away"],
+    incidents=[],
     seconds=1,
 )
 
@@ -48,10 +48,10 @@ def test_orders_have_ids_of_their_own_and_every_trouble_strikes_some() -> None:
     assert 60 < sum(one.repeated for one in plan.orders) < 140
 
 
-def test_incidents_are_allowed() -> None:
+def test_a_soak_through_which_all_came_well_is_ok() -> None:
     figures = judge(10, 1, GOOD)
     assert figures.ok
-    assert (figures.incidents, figures.kills) == (1, dict.fromkeys(VICTIMS, 1))
+    assert figures.kills == dict.fromkeys(VICTIMS, 1)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,7 @@ def test_incidents_are_allowed() -> None:
         ({"checks": [Check("I2", "", 1, ["cogs:1: is in the books 2 times"])]}, "I2"),
         ({"checks": [Check("I3", "", 1, ["order 1: stands still"])]}, "I3"),
         ({"errors": ["a delivery was answered 500"]}, "answers"),
+        ({"incidents": ["Task_GetOrder: the shop is away"]}, "incidents"),
     ],
 )
 def test_each_violation_is_counted_where_it_belongs(flaw: dict[str, Any], where: str) -> None:

@@ -1,7 +1,8 @@
 """What must hold, as questions to PostgreSQL: to the case file and to the mocked outside world's own books.
 
 `:messages` and `:starts` are the messages that start instances and the start events that take them, `:waits` the
-elements that wait for a date or a message; what is younger than `:settled` is under way and not judged.
+types of elements that wait for a date or a message, `:may_wait` the elements at which a case may (null: all); what
+is younger than `:settled` is under way and not judged.
 """
 
 from dataclasses import dataclass
@@ -240,7 +241,8 @@ CASES = Rule(
                        'no element')
     FROM still
     WHERE NOT EXISTS (SELECT FROM standing s
-                      WHERE s.root_key = still.root_key AND s.element_type = ANY(:waits))
+                      WHERE s.root_key = still.root_key AND s.element_type = ANY(:waits)
+                        AND (CAST(:may_wait AS text[]) IS NULL OR s.element_id = ANY(CAST(:may_wait AS text[]))))
     ORDER BY id
     """,
 )

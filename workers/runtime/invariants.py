@@ -8,7 +8,7 @@ I4  The timelines are as they were written: the audit chains verify.
 Each is read in one snapshot. What is younger than the grace time is under way and not judged.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from workers.runtime.model import read_diagram
 from workers.runtime.resources import models_dir
 
 WAITS = ["INTERMEDIATE_CATCH_EVENT", "EVENT_BASED_GATEWAY", "RECEIVE_TASK"]
-"""Elements that wait for a date or a message."""
+"""Types of elements that wait for a date or a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,18 @@ class Check:
     """One sentence each."""
 
 
-async def check(database: Database, processes: Iterable[Process], grace: timedelta) -> list[Check]:
-    """Hold every rule against an instance's PostgreSQL; changes nothing. Raises what PostgreSQL raises."""
+async def check(
+    database: Database, processes: Iterable[Process], grace: timedelta, may_wait: Collection[str] | None = None
+) -> list[Check]:
+    """Hold every rule against an instance's PostgreSQL; changes nothing. Raises what PostgreSQL raises.
+
+    `may_wait` names the elements at which a case may wait for a date or a message; None is all that can.
+    """
     async with database.sessions() as session:
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         settled = await session.scalar(text("SELECT now() - :grace"), {"grace": grace})
-        values = {**_starts(processes), "waits": WAITS, "settled": settled}
+        named = None if may_wait is None else sorted(may_wait)
+        values = {**_starts(processes), "waits": WAITS, "may_wait": named, "settled": settled}
         checks = [await _hold(session, rule, values) for rule in RULES]
     return [*checks, await _verified(database, settled)]
 

@@ -53,8 +53,8 @@ def main(
     which is delivered again until it is answered 2xx, a tenth of them twice. A fifth has a trouble: a wrong
     address, nothing in stock, a supplier whose answer gets lost, a customer who cancels. When all is quiet: I1
     each accepted order has exactly one instance, I2 each effect happened once and for the right amount, I3 each
-    case is done, waits for somebody named, or is a visible incident, I4 the audit trail verifies. The exit code is
-    1 if not.
+    case is done or waits for somebody named, I4 the audit trail verifies; and there is no incident, for no trouble
+    is one that only a person could mend. The exit code is 1 if not.
 
     Figures are written to build/reports/soak.json; the instance's data and logs stay.
     """
@@ -112,7 +112,7 @@ def _say(figures: report.Figures, outcome: Outcome) -> None:
     for sentence in (*violated, *unknown, *outcome.errors[:SHOWN]):
         console.print(f"[red]{sentence}[/]")
     for sentence in outcome.incidents[:SHOWN]:
-        console.print(f"incident at {sentence}", markup=False)
+        console.print(f"incident at {sentence}", markup=False, style="red")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,11 @@ from workers.runtime.invariants import Check, check
 from workers.runtime.jobs import Process
 
 NO_GRACE = timedelta()
+MAY_WAIT = frozenset[str]()
+"""Elements at which a case may wait for a date or a message when all is quiet: none.
+
+No trouble and no journey of the plan (orders.py) lasts for days, and all that is awaited from outside has come by
+then: whoever still waits has lost a message. People's tasks and customers' questions are no such waiting."""
 AWAY = (*DATABASE_AWAY, DBAPIError)
 """A connection that was cut says so in many ways."""
 
@@ -136,7 +141,7 @@ async def _when_quiet(
                 last, moved_at = now.progress, time.monotonic()
             stalled = time.monotonic() - moved_at > setting.stalled_seconds
             if stalled or _all_closed(now.progress, len(setting.plan.orders)):
-                checks = await check(database, setting.processes, NO_GRACE)
+                checks = await check(database, setting.processes, NO_GRACE, MAY_WAIT)
                 if stalled or not any(one.violations for one in checks):
                     return checks
             await asyncio.sleep(0.5)
