@@ -32,8 +32,9 @@ from workers.runtime.settings import Settings
 from workers.runtime.signals import told_to_stop
 
 HANDED_TO_GRPC = 2
-"""Turns of the event loop after which a call is in gRPC's hands, which sends it by threads of its own; no turn more,
-since in that the answer could be read."""
+"""Turns of the event loop after which a call is in gRPC's hands, which sends it by threads of its own.
+
+No turn more: in that the answer could be read."""
 TAKEN_SECONDS = 10.0
 POOL = 3
 """Connections of a worker that has one job at a time."""
