@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.errors import Problem, pointer
 from workers.casefile import versions
+from workers.runtime.form_text import as_words
 
 Form = dict[str, Any]
 
@@ -48,12 +49,22 @@ def prefilled(
     form: Form | None, asked: Mapping[str, Any], happened: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What a form begins with: its fields as the customer was asked about them; what its texts name, as the
-    timeline's facts say it last."""
+    timeline's facts say it last. Those texts are Markdown, and facts are words in them."""
     data = {key: value for facts in happened for key, value in facts.items()}
-    data = {key: value for key, value in data.items() if key in _named_in_texts(form or {})}
+    named = _named_in_texts(form or {})
+    data = {key: _as_words(value) for key, value in data.items() if key in named}
     fields = {field["key"] for field in _fields(form or {})}
     data |= {key: value for key, value in asked.items() if key in fields}
     return data | {"address_problems": asked["problems"]} if asked.get("problems") else data
+
+
+def _as_words(value: Any) -> Any:
+    match value:
+        case str():
+            return as_words(value)
+        case list():
+            return [_as_words(each) for each in value]
+    return value
 
 
 def _named_in_texts(component: Mapping[str, Any]) -> set[str]:

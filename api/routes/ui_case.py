@@ -1,6 +1,6 @@
 """One case for people: everything that is known of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -18,12 +18,13 @@ from api.routes import incidents
 from api.routes.refunds import refunds_of
 from api.schemas.common import MAX_KEY, KeyInPath
 from api.schemas.refunds import RefundInfo
-from api.story import story
+from api.story import people_in, story
 from api.task_forms import Sheet, sheets
 from api.ui import PageOf, address, back_to
 from api.words import words
 from workers.casefile import lists
 from workers.casefile.models import Case, CustomerRequest, Effect, Incident, Task, TimelineEntry
+from workers.casefile.people import Names, names_of
 from workers.casefile.record_models import Decision, Instance
 from workers.casefile.versions import version_of
 from workers.casefile.way import Way, instances_of, way_of
@@ -55,7 +56,7 @@ async def show_case(
         order=case.shop_order,
         now=datetime.now(UTC),
         headline=_headline(file),
-        timeline=story(file.timeline),
+        timeline=story(file.timeline, file.names),
         older=_older(file, instance),
         diagram_state=_drawn(file),
         operate_url=settings.operate_address(file.key),
@@ -77,6 +78,8 @@ class File:
     """Where the instance is that stands for the case."""
     timeline: list[TimelineEntry]
     """Oldest first."""
+    names: Names
+    """Of people."""
     older: bool
     """Whether there are entries before."""
     tasks: list[Task]
@@ -108,6 +111,9 @@ class File:
             "shown": self.key,
             "process_of": self.process_of,
             "tasks": self.tasks,
+            "called": self.names,
+            "several": len(self.instances) > 1,
+            "instance_of": {each.key: each for each in self.instances},
             "sheets": self.sheets,
             "finished": [task for task in self.tasks if task.state != "open"],
             "incidents": self.incidents,
@@ -138,6 +144,8 @@ async def _read(session: AsyncSession, actor: Actor, case_id: str, before: int, 
     effects = select(Effect).where(Effect.case_id == case.id).order_by(Effect.intended_at.desc(), Effect.key)
     decisions = select(Decision).where(Decision.process_instance_key.in_(keys)).order_by(Decision.decided_at)
     questions = select(CustomerRequest).where(CustomerRequest.case_id == case.id)
+    timeline = sorted(newest[:ENTRIES], key=lambda entry: (entry.happened_at, entry.id))
+    refunds = await refunds_of(session, case.id)
     in_order = list(reversed((await session.scalars(tasks)).all()))
     return File(
         case=case,
@@ -145,17 +153,25 @@ async def _read(session: AsyncSession, actor: Actor, case_id: str, before: int, 
         key=key,
         way=place if key == case.process_instance_key else await way_of(session, key),
         place=place,
-        timeline=sorted(newest[:ENTRIES], key=lambda entry: (entry.happened_at, entry.id)),
+        timeline=timeline,
+        names=await names_of(session, [*people_in(timeline), *_people(in_order, refunds)]),
         older=len(newest) > ENTRIES,
         tasks=in_order,
         sheets=await sheets(session, in_order, case.id, actor),
         incidents=list(reversed((await session.scalars(incidents.limit(PIECES))).all())),
-        refunds=await refunds_of(session, case.id),
+        refunds=refunds,
         effects=list(reversed((await session.scalars(effects.limit(PIECES))).all())),
         questions=list(await session.scalars(questions.order_by(CustomerRequest.created_at).limit(PIECES))),
         decisions=list(await session.scalars(decisions.limit(PIECES))),
         version=await version_of(session, key),
     )
+
+
+def _people(tasks: Sequence[Task], refunds: Sequence[RefundInfo]) -> Iterator[str | None]:
+    yield from (task.assignee for task in tasks)
+    for refund in refunds:
+        yield refund.requested_by
+        yield from (answer.person for answer in refund.approvals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +217,11 @@ def _headline(file: File) -> str:
             return f"Stands still until somebody mends the cause: {incident.message}"
     for task in file.tasks:
         if task.state == "open":
-            whom = task.assignee or f"somebody of {', '.join(task.candidate_groups) or 'us'}"
+            whom = (
+                file.names[task.assignee]
+                if task.assignee
+                else f"somebody of {', '.join(task.candidate_groups) or 'us'}"
+            )
             return f"Waits for {whom}: {name_of(task.process, task.element_id)}."
     for question in file.questions:
         if not question.answered_at and not question.closed_at and question.expires_at > now:

@@ -18,7 +18,7 @@ from api.errors import Problem
 from api.schemas.common import MAX_KEY, KeyInPath
 from api.schemas.tasks import Completion, TaskChanged
 from api.store import Store
-from api.story import story
+from api.story import people_in, story
 from api.task_forms import Sheet, sheets
 from api.ui import ROWS, PageOf, address, back_to
 from workers.casefile import lists
@@ -26,6 +26,7 @@ from workers.casefile.cases import timeline_of
 from workers.casefile.lists import Place, TasksWanted, Whose
 from workers.casefile.models import Case, Task, TimelineEntry
 from workers.casefile.overview import SOON
+from workers.casefile.people import Names, names_of
 from workers.casefile.record_models import Instance
 
 router = APIRouter(include_in_schema=False)
@@ -53,10 +54,12 @@ async def list_tasks(
     wanted = TasksWanted(whose, name, groups, element=element or None, due_before=limits[due])
     place = _place(after) if after else None
 
-    async def find(session: AsyncSession) -> tuple[Any, int]:
-        return await lists.tasks(session, wanted, place, ROWS + 1), await lists.count_tasks(session, wanted)
+    async def find(session: AsyncSession) -> tuple[Any, int, Names]:
+        found = await lists.tasks(session, wanted, place, ROWS + 1)
+        names = await names_of(session, [row.Task.assignee for row in found])
+        return found, await lists.count_tasks(session, wanted), names
 
-    found, total = await store.run(find)
+    found, total, names = await store.run(find)
     asked = {"whose": whose.value, "element": element, "due": due}
     more = address("/ui/tasks", **asked, after=_behind(found[ROWS - 1].Task)) if len(found) > ROWS else None
     first = address("/ui/tasks", **asked) if place else None
@@ -64,6 +67,7 @@ async def list_tasks(
         "tasks.html",
         asked=asked,
         tasks=found[:ROWS],
+        called=names,
         total=total,
         next=more,
         first=first,
@@ -91,7 +95,7 @@ async def show_task(key: TaskKey, page: PageOf, store: StoreOf, settings: Settin
 
     async def find(
         session: AsyncSession,
-    ) -> tuple[Task, Case | None, Mapping[int, Sheet], list[TimelineEntry]]:
+    ) -> tuple[Task, Case | None, Mapping[int, Sheet], list[TimelineEntry], Names]:
         task = await session.get(Task, key)
         if task is None:
             raise Problem("not-found", "There is no task of this key.")
@@ -99,9 +103,10 @@ async def show_task(key: TaskKey, page: PageOf, store: StoreOf, settings: Settin
         case = await session.scalar(of_instance.where(Instance.key == task.process_instance_key))
         case_id = case.id if case else None
         drawn = await sheets(session, [task], case_id, page.actor)
-        return task, case, drawn, await timeline_of(session, case_id)
+        timeline = await timeline_of(session, case_id)
+        return task, case, drawn, timeline, await names_of(session, [task.assignee, *people_in(timeline)])
 
-    task, case, drawn, timeline = await store.run(find)
+    task, case, drawn, timeline, names = await store.run(find)
     return page.show(
         "task.html",
         title=name_of(task.process, task.element_id),
@@ -109,7 +114,8 @@ async def show_task(key: TaskKey, page: PageOf, store: StoreOf, settings: Settin
         case=case,
         mine=task.assignee == page.actor.name,
         sheets=drawn,
-        timeline=story(timeline),
+        timeline=story(timeline, names),
+        called=names,
         now=datetime.now(UTC),
         in_tasklist=settings.tasklist_address,
     )

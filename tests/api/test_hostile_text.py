@@ -15,10 +15,11 @@ from api.people import Role
 from tests.api import ui_data
 from tests.api.conftest import new_order_id
 from tests.api.people import browser, client_at
-from tests.api.ui_data import a_case, a_task, ago, an_entry, an_incident, number
+from tests.api.ui_data import a_case, a_task, ago, an_entry, an_incident, an_instance, number
 from workers.casefile.db import Database
-from workers.casefile.models import Case, CustomerRequest, Effect, InboxRow, Task
+from workers.casefile.models import Base, Case, CustomerRequest, Effect, InboxRow, Task
 from workers.casefile.people_models import User
+from workers.casefile.refund_models import Refund, RefundApproval
 from workers.casefile.requests import RequestKind
 from workers.runtime.bootstrap import Assembled
 
@@ -123,6 +124,56 @@ async def ui_case(app: FastAPI, assembled: Assembled, database: Database, text: 
     return await seen_by_a_lead(app, database, f"/ui/cases/{case.id}")
 
 
+def a_refund(case: Case, text: str) -> list[Base]:
+    """With its parts and somebody's approval, everything in it from outside."""
+    part = {"id": text, "title": text, "quantity": 1, "amount": 100, "tax": 19}
+    refund = Refund(
+        id=f"{case.id}-{text}", case_id=case.id, charge_id=text, currency="EUR", requested_minor=100,
+        amount_minor=100, parts=[part], reason=text, evidence=text, requested_by=text, state="failed",
+        failure=text, provider_refund_id=text, requested_at=ago(), changed_at=ago(),
+    )  # fmt: skip
+    answers = [
+        RefundApproval(
+            task_key=number(), refund_id=refund.id, person=text, decision=text, amount_minor=100, reason=text,
+            void=void, decided_at=ago(),
+        )
+        for void in (None, text)
+    ]  # fmt: skip
+    return [refund, *answers]
+
+
+async def ui_case_refund(app: FastAPI, assembled: Assembled, database: Database, text: str) -> httpx.Response:
+    case = a_case()
+    await ui_data.add(database, case, *a_refund(case, text))
+    return await seen_by_a_lead(app, database, f"/ui/cases/{case.id}")
+
+
+async def ui_case_told(app: FastAPI, assembled: Assembled, database: Database, text: str) -> httpx.Response:
+    """What disputes, tickets and approvals tell, and where it happened."""
+    case = a_case()
+    instances = [an_instance(case, key=number(), process=text, correlation_key=text) for _ in range(2)]
+    kinds = ("dispute", "dispute_asked", "evidence_collected", "ticket_opened", "approval_given", "task_completed")
+    entries = [
+        an_entry(
+            case, f"{text} said: {text}", kind=kind, facts={"person": text, "task": text},
+            process_instance_key=instance.key, element_id=text,
+        )
+        for kind in kinds
+        for instance in instances
+    ]  # fmt: skip
+    await ui_data.add(database, case, an_instance(case), *instances, *entries)
+    return await seen_by_a_lead(app, database, f"/ui/cases/{case.id}")
+
+
+async def ui_case_form(app: FastAPI, assembled: Assembled, database: Database, text: str) -> httpx.Response:
+    """What the form of an open task is given to draw: what is claimed, and what else its texts name."""
+    case = a_case()
+    task = a_task(case, element_id="Task_DecideOnMargin", candidate_groups=["lead"], assignee=text)
+    facts = {"offer": text, "explanation": text}  # drawn as Markdown by a script: see tests/browser
+    await ui_data.add(database, case, task, an_entry(case, "Told", facts=facts))
+    return await seen_by_a_lead(app, database, f"/ui/cases/{case.id}")
+
+
 async def ui_cases(app: FastAPI, assembled: Assembled, database: Database, text: str) -> httpx.Response:
     case, _ = await case_of(database, text)
     return await seen_by_a_lead(app, database, f"/ui/cases?q={case.id}")
@@ -158,7 +209,8 @@ async def ui_inbox(app: FastAPI, assembled: Assembled, database: Database, text:
 
 
 PAGES: list[Page] = [
-    address, address_again, choice, log_in, log_in_again, log_out, ui_case, ui_cases, ui_search, ui_tasks, ui_task,
+    address, address_again, choice, log_in, log_in_again, log_out, ui_case, ui_case_refund, ui_case_told,
+    ui_case_form, ui_cases, ui_search, ui_tasks, ui_task,
     ui_inbox,
 ]  # fmt: skip
 """Every page that shows something from outside, filled with it; new ones join here."""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import update
 
 from api.people import Role
 from tests.api.fake_engine import FakeEngine
@@ -27,6 +28,7 @@ from tests.api.ui_data import (
 )
 from workers.casefile.db import Database
 from workers.casefile.models import Case, CustomerRequest, Effect
+from workers.casefile.people_models import User
 from workers.casefile.record_models import Instance
 
 ADDRESS = ("name", "street", "street2", "city", "region", "postcode", "country")
@@ -156,6 +158,37 @@ class TestCase:
         found = [sentence for sentence in ("Anna takes it", "Bob takes it", "Taken by anna") if sentence in page]
         assert found == ["Bob takes it", "Taken by anna"]
 
+    async def test_people_have_the_names_that_others_call_them_by(
+        self, lead: Browser, database: Database, case: Case
+    ) -> None:
+        """As they are called now; whoever is not known here has the name that the engine tells."""
+        await database.run(lambda session: session.execute(
+            update(User).where(User.name == lead.name).values(display_name="Anna Lead")
+        ))  # fmt: skip
+        by, facts = lead.name, {"person": lead.name}
+        await add(
+            database,
+            an_entry(case, f"Task “A” was taken by {by}", kind="task_assigned", actor=by),
+            an_entry(case, f"Task “A” was completed by {by}: Approve", kind="task_completed", actor=by),
+            an_entry(case, f"{by} approved 35.00 EUR: {by} saw it", kind="approval_given", facts=facts),
+            an_entry(case, f"The approval by {by} does not count: late", kind="approval_void", facts=facts),
+            an_entry(case, "Task “B” was taken by zoe-elsewhere", kind="task_assigned", actor="zoe-elsewhere"),
+            an_entry(case, f"Message of {by} received", kind="message_received"),
+            a_task(case, assignee=by),
+        )
+        page = await text(lead, f"/ui/cases/{case.id}")
+        for said in (
+            "“A” was taken by Anna Lead<",
+            "“A” was completed by Anna Lead: Approve<",
+            f">Anna Lead approved 35.00 EUR: {by} saw it<",
+            "The approval by Anna Lead does not count: late<",
+            "“B” was taken by zoe-elsewhere<",
+            f"Message of {by} received<",
+            "Anna Lead has it",
+            "Waits for Anna Lead",
+        ):
+            assert said in page, said
+
     async def test_a_long_story_has_pages(self, lead: Browser, database: Database, case: Case) -> None:
         await add(database, *(an_entry(case, f"Entry {each}.", happened_at=ago(days=9)) for each in range(205)))
         html = await text(lead, f"/ui/cases/{case.id}")
@@ -270,6 +303,25 @@ class TestInstances:
         assert f"SO-{tracked.key}" in html
         nested = html[html.index('aria-label="Called by') :]
         assert nested.index(f"?instance={called.key}") < nested.index("</ul>") < nested.index(str(supplied.key))
+
+    async def test_what_happened_names_the_instance_where_there_are_several(
+        self, lead: Browser, database: Database, runs: tuple[Case, Instance, Instance, Instance]
+    ) -> None:
+        case, _, tracked, called = runs
+        alone = a_case()
+        of_parcel, of_refund = (
+            an_entry(case, "It began", process_instance_key=each.key) for each in (tracked, called)
+        )
+        of_alone = an_entry(alone, "It began", process_instance_key=alone.process_instance_key)
+        await add(database, alone, of_parcel, of_refund, of_alone)
+        for entry, named in [
+            (of_parcel, f'<a href="?instance={tracked.key}">Tracking of a supplier order SO-{tracked.key}</a>'),
+            (of_refund, f'<a href="?instance={called.key}">Refund to a customer</a>'),
+            (of_alone, ""),
+        ]:
+            page = await text(lead, f"/ui/cases/{entry.case_id}")
+            [line] = re.findall(rf'<li id="entry-{entry.id}".*?</li>', page, re.DOTALL)
+            assert named in line if named else "instance=" not in line, line
 
     async def test_any_can_be_chosen_and_its_diagram_is_shown(
         self, lead: Browser, database: Database, runs: tuple[Case, Instance, Instance, Instance]

@@ -1,5 +1,6 @@
 """`make fuzz`: whether any request at all makes the api answer 5xx, or what its documentation does not say."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from tests.bench.report import table, write
-from tests.fuzz import cases
+from tests.fuzz import cases, signing
 from tests.fuzz.findings import Finding, findings
 from workers.runtime.commands.stack import prepare_with_progress
 from workers.runtime.native.config import StackConfig
@@ -41,16 +42,16 @@ def fuzz(
     Schemathesis makes the requests and all of its checks judge the answers, on a stack with engine, database and
     some cases. Exit code 1 when there is a finding; each is printed with the request that shows it.
 
-    Figures: build/reports/fuzz.json: requests, server_errors, undocumented, findings by check.
+    Figures: build/reports/fuzz.json: requests, server_errors, undocumented, behind_signatures, findings by check.
     """
     began = time.monotonic()
     prepare_with_progress(StackConfig(instance="fuzz"))
     with tempfile.TemporaryDirectory(prefix="orderops-fuzz-", ignore_cleanup_errors=True) as folder:
         config = StackConfig(instance="fuzz", home=Path(folder), base_port=free_base_port())
         with console.status("Starting") as line, running_stack(config, line.update) as stack:
-            cases.deliver(stack)
+            key = cases.deliver(stack)
             line.update("Sending requests")
-            found = _run(stack, Path(folder), seconds or (QUICK_SECONDS if quick else FULL_SECONDS), seed)
+            found = _run(stack, Path(folder), seconds or (QUICK_SECONDS if quick else FULL_SECONDS), seed, key)
             figures = _figures(stack, found, quick=quick)
     write(figures, REPORT)
     for finding in found:
@@ -61,7 +62,7 @@ def fuzz(
         raise SystemExit(1)
 
 
-def _run(stack: Stack, folder: Path, seconds: int, seed: int) -> Sequence[Finding]:
+def _run(stack: Stack, folder: Path, seconds: int, seed: int, key: str) -> Sequence[Finding]:
     report = folder / "findings.ndjson"
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", "tests/fuzz/schemathesis.toml",
@@ -71,7 +72,11 @@ def _run(stack: Stack, folder: Path, seconds: int, seed: int) -> Sequence[Findin
         "--max-time", str(seconds), "--seed", str(seed), "--workers", "2", "--no-shrink",
         "--generation-database", "none", "--report", "ndjson", "--report-ndjson-path", str(report), "--no-color",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    hooks = {"SCHEMATHESIS_HOOKS": "tests.fuzz.signing", signing.PAYPAL_KEY: key}
+    known = {name: value for name, value in stack.environment().items() if name.startswith("ORDEROPS_")}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **known, **hooks}
+    )
     if done.returncode not in {0, 1}:
         console.print(done.stdout[-3000:], done.stderr[-3000:], markup=False)
         raise SystemExit(done.returncode)
@@ -79,7 +84,7 @@ def _run(stack: Stack, folder: Path, seconds: int, seed: int) -> Sequence[Findin
 
 
 def _figures(stack: Stack, found: Sequence[Finding], *, quick: bool) -> dict[str, Any]:
-    by_status = _answers(stack)
+    by_status, of_webhooks = _answers(stack)
     by_check: dict[str, int] = {}
     for finding in found:
         by_check[finding.check] = by_check.get(finding.check, 0) + 1
@@ -89,21 +94,27 @@ def _figures(stack: Stack, found: Sequence[Finding], *, quick: bool) -> dict[str
         "requests": sum(by_status.values()),
         "server_errors": sum(number for status, number in by_status.items() if status.startswith("5")),
         "undocumented": by_check.get("status_code_conformance", 0),
+        "behind_signatures": sum(of_webhooks.get(status, 0) for status in ("200", "400", "422")),
+        "webhooks_by_status": dict(sorted(of_webhooks.items())),
         "answers_by_status": dict(sorted(by_status.items())),
         "findings_by_check": by_check,
     }
 
 
-def _answers(stack: Stack) -> dict[str, int]:
-    """Status → answers, as the api itself counted them; of what people watch, nothing."""
+def _answers(stack: Stack) -> tuple[dict[str, int], dict[str, int]]:
+    """Status → answers, of all and of webhooks, as the api itself counted them."""
     headers = {"Authorization": f"Bearer {_token(stack)}"}
     text = httpx.get(f"{stack.api_url}/metrics", headers=headers, timeout=30).text
     counted: dict[str, int] = {}
+    of_webhooks: dict[str, int] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == "orderops_http_request_duration_seconds_count":
-                counted[sample.labels["status"]] = counted.get(sample.labels["status"], 0) + int(sample.value)
-    return counted
+                status = sample.labels["status"]
+                counted[status] = counted.get(status, 0) + int(sample.value)
+                if sample.labels["route"].startswith("/webhooks/"):
+                    of_webhooks[status] = of_webhooks.get(status, 0) + int(sample.value)
+    return counted, of_webhooks
 
 
 def _token(stack: Stack) -> str:

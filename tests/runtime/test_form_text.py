@@ -15,6 +15,7 @@ from workers.runtime.form_text import as_words
         ("![x](//evil)", r"\!\[x\]\(//evil\)"),
         ("**bold** _it_ `code` ~~gone~~", r"\*\*bold\*\* \_it\_ \`code\` \~\~gone\~\~"),
         ("a\n# Heading\n\n- list", "a # Heading - list"),
+        ("<img src=x> &lt;b&gt;", r"\<img src=x\> \&lt;b\&gt;"),
         (r"\[x](y)", r"\\\[x\]\(y\)"),
     ],
 )

@@ -50,7 +50,7 @@ class MockCertificates:
         self, body: bytes, webhook_id: str, transmission: str = "t-1", ago: timedelta = timedelta(0)
     ) -> dict[str, str]:
         """The headers of a delivery, signed over body and webhook."""
-        return _headers(self._key, body, webhook_id, transmission, datetime.now(UTC) - ago)
+        return signed_headers(self._key, body, webhook_id, transmission, datetime.now(UTC) - ago)
 
     def made(self) -> dict[str, Any]:
         """All of it, as PEM texts, and until when it is valid."""
@@ -132,7 +132,7 @@ class KeptCertificates:
         """The headers of a delivery, signed over body and webhook."""
         key = serialization.load_pem_private_key((await self._signer()).key.encode(), None)
         assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101  # it is our own
-        return _headers(key, body, webhook_id, str(uuid.uuid4()), datetime.now(UTC))
+        return signed_headers(key, body, webhook_id, str(uuid.uuid4()), datetime.now(UTC))
 
     async def _signer(self) -> SignerRow:
         if self._kept is None or self._kept.until <= datetime.now(UTC):
@@ -155,9 +155,10 @@ class KeptCertificates:
 _SIGNER = select(SignerRow).where(SignerRow.until > func.now())
 
 
-def _headers(
+def signed_headers(
     key: rsa.RSAPrivateKey, body: bytes, webhook_id: str, transmission: str, moment: datetime
 ) -> dict[str, str]:
+    """The headers of a delivery, signed over body and webhook with this key."""
     at = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
     signed = f"{transmission}|{at}|{webhook_id}|{zlib.crc32(body)}".encode()
     return {

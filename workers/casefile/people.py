@@ -54,6 +54,23 @@ TOKEN = Statement(
 """What a program's token is good for, when it still is."""
 
 
+class Names(dict[str, str]):
+    """What people are called, by log-in name; whoever is not known is called by it."""
+
+    def __missing__(self, name: str) -> str:
+        return name
+
+
+async def names_of(session: AsyncSession, names: Collection[str | None]) -> Names:
+    """What these are called; also as they sign what they ask for (`person:ada`)."""
+    wanted = {name: name.removeprefix("person:") for name in names if name}
+    if not wanted:
+        return Names()
+    found = select(User.name, User.display_name).where(User.name.in_(set(wanted.values())))
+    known = {name: called for name, called in await session.execute(found)}
+    return Names({name: known[plain] for name, plain in wanted.items() if plain in known})
+
+
 def hashed(token: str) -> bytes:
     """As it is stored. Tokens are random and long: no salt, and nothing slow, is needed."""
     return hashlib.sha256(token.encode()).digest()

@@ -2,8 +2,9 @@
 
 import re
 
-_ACTIVE = re.compile(r"[\\`*_\[\]()!|~:.@]")
-"""What makes links, pictures, emphasis and code of words; a bare address becomes a link by its colon, dot or @."""
+_ACTIVE = re.compile(r"[\\`*_\[\]()!|~:.@<>&]")
+"""What makes links, pictures, emphasis, code and elements of words; a bare address becomes a link by its colon, dot
+or @."""
 
 
 def as_words(text: str) -> str:
