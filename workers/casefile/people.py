@@ -67,7 +67,7 @@ async def names_of(session: AsyncSession, names: Collection[str | None]) -> Name
     if not wanted:
         return Names()
     found = select(User.name, User.display_name).where(User.name.in_(set(wanted.values())))
-    known = {name: called for name, called in await session.execute(found)}
+    known = {row.name: row.display_name for row in await session.execute(found)}
     return Names({name: known[plain] for name, plain in wanted.items() if plain in known})
 
 

@@ -1,7 +1,8 @@
 """A person's request, as far as tickets go: what is held of them, and its erasure once nobody works on them.
 
-Erased are subject, name, address and every word of customer and agents, also those that an analysis quotes. That there was a ticket with so many
-messages, and when, stays; so a message that is delivered again is still known, and belongs to nobody.
+Erased are subject, name, address and every word of customer and agents, also those that an analysis quotes.
+That there was a ticket with so many messages, and when, stays; so a message that is delivered again is still
+known, and belongs to nobody.
 """
 
 from collections.abc import Collection

@@ -3,8 +3,8 @@
 import re
 
 _ACTIVE = re.compile(r"[\\`*_\[\]()!|~:.@<>&]")
-"""What makes links, pictures, emphasis, code and elements of words; a bare address becomes a link by its colon, dot
-or @."""
+"""What makes links, pictures, emphasis, code and elements of words; a bare address becomes a link by its colon,
+dot or @."""
 
 
 def as_words(text: str) -> str:
