@@ -1,5 +1,6 @@
 """From a job's variables to a handler's arguments: the signature is the schema, checked strictly."""
 
+import functools
 import inspect
 from typing import Any, NotRequired
 
@@ -16,13 +17,16 @@ NAMED = frozenset({inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KE
 
 
 class Arguments:
-    """Built once per job type; raises UserError for a handler whose parameters do not say their types.
+    """Built once per job type; raises UserError for a handler whose parameters do not say their types, and for a
+    functools.partial: a variable of the process would overwrite what it has bound.
 
     A parameter with a default may be missing among the variables, any other must be there; null is only right
     where the annotation allows None.
     """
 
     def __init__(self, job: Job) -> None:
+        if isinstance(job.handler, functools.partial):
+            raise UserError(f"The handler of {job.type} must be a method or a function, not a functools.partial.")
         parameters = inspect.signature(job.handler, eval_str=True).parameters.values()
         for parameter in parameters:
             if parameter.kind not in NAMED or parameter.annotation is inspect.Parameter.empty:

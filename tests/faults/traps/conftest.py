@@ -9,6 +9,7 @@ from tests.engine.small import Small
 from tests.faults.traps.books import Books
 from tests.faults.traps.gateway import MisbehavingGateway, misbehaving_gateway
 from workers.casefile.db import Database
+from workers.casefile.journal import Journal
 from workers.runtime.engine import Engine
 from workers.runtime.native.stack import Stack
 
@@ -32,4 +33,4 @@ async def gateway(engine: Stack | Containers) -> AsyncIterator[MisbehavingGatewa
 @pytest.fixture
 def books(database: Database) -> Books:
     """A supplier to buy from, through the real journal."""
-    return Books(database)
+    return Books(Journal(database))

@@ -1,9 +1,10 @@
 """Two workers for the same jobs: plain pyzeebe as its documentation shows it, and our host."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from pyzeebe import Job as PyzeebeJob
 from pyzeebe import ZeebeWorker, create_insecure_channel
 
 from workers.runtime.engine import open_channel
@@ -11,13 +12,15 @@ from workers.runtime.gateway import GrpcJobGateway
 from workers.runtime.host import Host
 from workers.runtime.jobs import Job
 
+Guard = Callable[[PyzeebeJob], Awaitable[PyzeebeJob]]
+
 
 class Plain:
     """A ZeebeWorker with its defaults, and the task that runs its `work()`."""
 
-    def __init__(self, address: str, jobs: list[Job], *, stream: bool) -> None:
+    def __init__(self, address: str, jobs: list[Job], *, stream: bool, before: Sequence[Guard] = ()) -> None:
         self.channel = create_insecure_channel(grpc_address=address)
-        self.worker = ZeebeWorker(self.channel, stream_enabled=stream)
+        self.worker = ZeebeWorker(self.channel, stream_enabled=stream, before=list(before))
         for job in jobs:
             self.worker.task(
                 job.type, timeout_ms=int(job.timeout.total_seconds() * 1000), max_running_jobs=job.max_running
@@ -36,9 +39,11 @@ class Plain:
 
 
 @asynccontextmanager
-async def plain(address: str, *jobs: Job, stream: bool = True) -> AsyncIterator[Plain]:
+async def plain(
+    address: str, *jobs: Job, stream: bool = True, before: Sequence[Guard] = ()
+) -> AsyncIterator[Plain]:
     """Plain pyzeebe at work."""
-    worker = Plain(address, list(jobs), stream=stream)
+    worker = Plain(address, list(jobs), stream=stream, before=before)
     try:
         yield worker
     finally:
