@@ -46,9 +46,9 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Short form, under 50 s; its figures are rough.")] = False,
     only: Annotated[str, typer.Option(help=f"Parts, comma separated: {', '.join(PARTS)}.")] = "",
     warm: Annotated[float, typer.Option(help="orders: seconds of warming up; a cold engine is half as fast.")] = 0,
-    seconds: Annotated[float, typer.Option(help="orders: seconds that are measured.")] = 0,
+    seconds: Annotated[float, typer.Option(help="orders: seconds of a round that is measured.")] = 0,
 ) -> None:
-    """Measure on a stack of its own, which is deleted at the end. Run nothing else meanwhile; about 14 minutes.
+    """Measure on a stack of its own, which is deleted at the end. Run nothing else meanwhile; about 15 minutes.
 
     clients: jobs a second and CPU per job of our host, plain pyzeebe and the Java client (needs a JDK).
 

@@ -25,14 +25,15 @@ PROGRAMS = {
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long the parts measure, in seconds."""
+    """How long the parts measure, in seconds, and how often: figures are the medians of the rounds."""
 
     warm: float
     window: float
+    rounds: int = 1
     quick: bool = False
 
 
-FULL = Lengths(warm=90, window=45)
+FULL = Lengths(warm=90, window=20, rounds=3)
 
 
 def quick_lengths(left: float) -> Lengths:

@@ -12,8 +12,8 @@ from workers.runtime.native.children import Child, Program
 
 WORKERS = (1, 2, 4)
 PARTITIONS = 3
-WORKER_LENGTHS = Lengths(warm=6, window=12)
-PARTITION_LENGTHS = Lengths(warm=35, window=15)
+WORKER_LENGTHS = Lengths(warm=6, window=6, rounds=3)
+PARTITION_LENGTHS = Lengths(warm=35, window=6, rounds=3)
 """The broker of a second stack begins cold."""
 QUICK = Lengths(warm=2, window=3, quick=True)
 

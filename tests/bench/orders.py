@@ -17,7 +17,7 @@ from sqlalchemy import func, select, text
 from tests.bench.engine_metrics import records_written
 from tests.bench.ground import Ground
 from tests.bench.mock_share import mock_share
-from tests.bench.usage import Meter
+from tests.bench.usage import Meter, medians
 from tests.bench.webhooks import Delivery, Door, new_orders
 from workers.casefile.db import Database
 from workers.casefile.models import Incident
@@ -55,13 +55,15 @@ async def measure(ground: Ground) -> dict[str, Any]:
     database = Database(ground.stack.database_url, 10)
     try:
         lengths = ground.lengths
-        count = int((lengths.warm + lengths.window) * MOST_A_SECOND) + open_orders
+        count = int((lengths.warm + lengths.rounds * lengths.window) * MOST_A_SECOND) + open_orders
         ground.say(f"Putting {count} orders into the shop")
         deliveries = await new_orders(database, ground.secret, count)
         feed = Feed(ground, database, deliveries, open_orders)
-        window = await feed.run()
+        windows = await feed.run()
         mock = await mock_share(ground.stack.database_url, ground.pids["postgres"], 30 if lengths.quick else 200)
-        return await _figures(database, feed, window, mock)
+        rounds = [await _figures(database, window, mock) for window in windows]
+        by_round = " ".join(f"{figures['orders_per_s']:g}" for figures in rounds)
+        return {**medians(rounds), "orders_per_s_by_round": by_round}
     finally:
         await database.close()
 
@@ -77,18 +79,20 @@ class Feed:
         self._most_open = most_open
         self._door = Door(ground.stack.api_url)
 
-    async def run(self) -> Window:
-        """Warm up, measure, and wait until every order that was sent is supplied."""
+    async def run(self) -> list[Window]:
+        """Warm up, measure round by round, and wait until every order that was sent is supplied."""
         lengths = self._ground.lengths
         try:
             self._ground.say(f"Orders: warming up for {lengths.warm:.0f} s")
             await self._keep_coming(lengths.warm)
-            self._ground.say(f"Orders: measuring for {lengths.window:.0f} s")
-            window = await self._measured(lengths.window)
+            windows = []
+            for number in range(lengths.rounds):
+                self._ground.say(f"Orders: round {number + 1} of {lengths.rounds}, {lengths.window:.0f} s")
+                windows.append(await self._measured(lengths.window))
             await self._drain()
         finally:
             self._door.close()
-        return window
+        return windows
 
     async def _measured(self, seconds: float) -> Window:
         management = self._ground.stack.management_url
@@ -142,7 +146,7 @@ class Feed:
             await asyncio.sleep(LOOK_EVERY)
 
 
-async def _figures(database: Database, feed: Feed, window: Window, mock: dict[str, float]) -> dict[str, Any]:
+async def _figures(database: Database, window: Window, mock: dict[str, float]) -> dict[str, Any]:
     between = {"began": window.began, "ended": window.ended}
     async with database.connection() as connection:
         ids = (await connection.scalars(text(SUPPLIED).bindparams(**between))).all()

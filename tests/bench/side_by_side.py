@@ -96,6 +96,8 @@ class SideBySide:
     def __init__(self, ground: Ground, turns: Turns) -> None:
         self._ground = ground
         self._turns = turns
+        self.left_out: dict[str, str] = {}
+        """Clients that cannot be measured here, and why."""
         self._clients = {name: each for name, each in self._who().items() if name in turns.clients}
 
     @property
@@ -112,6 +114,7 @@ class SideBySide:
             clients[name] = self._python("plain", name)
         clients["bare"] = self._python("bare", "bare")
         if reason := why_not():
+            self.left_out["java"] = reason
             self._ground.say(f"The Java client is left out: {reason}")
         else:
             if "java" in self._turns.clients:
@@ -139,7 +142,11 @@ class SideBySide:
                     self._ground.say(f"Clients: round {number + 1} of {turns.rounds}, {name}")
                     rounds[name].append(self._round(starter, name, started))
             took = self._pace(starter)
-        return _figures(rounds, took)
+        return self.figures(rounds, took)
+
+    def figures(self, rounds: dict[str, list[Round]], took: list[float]) -> dict[str, Any]:
+        """What is reported of these rounds and times; who was left out comes first."""
+        return {**({"left_out": self.left_out} if self.left_out else {}), **_figures(rounds, took)}
 
     def _round(self, starter: Program, name: str, started: Started) -> Round:
         process, turns = process_of(name), self._turns

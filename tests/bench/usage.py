@@ -1,9 +1,11 @@
 """What processes cost: CPU seconds of whole process trees, and percentiles of what was waited."""
 
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import ceil
+from typing import Any
 
 import psutil
 
@@ -41,3 +43,15 @@ def percentile(values: Sequence[float], share: float) -> float:
     if not values:
         return 0.0
     return sorted(values)[max(ceil(share * len(values)) - 1, 0)]
+
+
+def medians(rounds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of each figure of several rounds, nested ones too; a figure that a round lacks does not count there."""
+    names = dict.fromkeys(name for each in rounds for name in each)
+    return {name: _median([each[name] for each in rounds if name in each]) for name in names}
+
+
+def _median(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], Mapping):
+        return medians(values)
+    return round(statistics.median(values), 3)
