@@ -12,8 +12,8 @@ UV := $(ORDEROPS_CACHE)/uv-$(UV_VERSION)/bin/uv
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
-# Tests that share nothing but the machine: two processes, each with a PostgreSQL of its own.
-SIDE_BY_SIDE := $(addprefix tests/,adapters api casefile docs processes runtime wiring)
+# Two processes, each with a PostgreSQL and a broker of its own: tests share nothing but the machine (tests/spread.py).
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## list the targets
@@ -55,8 +55,7 @@ test: setup ## every test but those in a browser, on a real broker, too (ARGS="-
 ifdef ARGS
 	@$(BIN)/python -m pytest -m "not compat and not browser" $(ARGS)
 else
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(SIDE_BY_SIDE)
-	@$(BIN)/python -m pytest -m "not compat and not browser" $(addprefix --ignore=,$(SIDE_BY_SIDE))
+	@$(BIN)/python -m pytest -m "not compat and not browser" $(SIDE_BY_SIDE)
 endif
 
 .PHONY: faults

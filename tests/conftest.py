@@ -13,6 +13,13 @@ import stamina.instrumentation
 from tests.casefile.history import History
 from tests.casefile.own_database import own_database
 from tests.containers import Containers, containers_stack
+from tests.flows import (
+    pytest_collection_finish,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+)
+from tests.spread import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from workers.casefile import migrate
 from workers.casefile.db import Database
 from workers.runtime.errors import UserError
@@ -24,8 +31,14 @@ from workers.runtime.native.stack import Stack, running_stack
 
 os.environ.pop("COLUMNS", None)  # tables are as wide as a test says, not as the terminal is
 stamina.instrumentation.set_on_retry_hooks([])  # its default warns on every retry, and warnings are errors here
-FLOWS_TAKEN = pytest.StashKey[list[str]]()
-"""Coverage of the diagrams, one line each, for the end of the run."""
+__all__ = [  # hooks of pytest's
+    "pytest_collection_finish",
+    "pytest_collection_modifyitems",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+    "pytest_xdist_make_scheduler",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -131,14 +144,3 @@ def native_engine(engine: Stack | Containers) -> Stack:
     if isinstance(engine, Containers):
         pytest.skip("looks at processes of the native engine; ORDEROPS_ENGINE=containers has none")
     return engine
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What sums up the engine tests comes after them."""
-    items.sort(key=lambda item: "test_sequence_flows" in item.nodeid)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the coverage of the diagrams."""
-    for line in config.stash.get(FLOWS_TAKEN, []):
-        terminalreporter.write_line(line)

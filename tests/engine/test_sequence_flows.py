@@ -1,69 +1,73 @@
-"""Every sequence flow of every diagram was taken by some engine test: computed from the engine's own records."""
+"""What judges the coverage of the diagrams (tests/flows.py), tried on runs that take flows without an engine."""
 
-from collections import Counter
-from collections.abc import Sequence
+import os
+import subprocess
+import sys
 from pathlib import Path
 
-import orjson
 import pytest
-from sqlalchemy import and_, func, or_, select
 
-from tests.conftest import FLOWS_TAKEN
 from tests.engine.coverage_page import Coverage, page
-from tests.engine.shop_floor import Floor
-from workers.casefile.record_models import Record
+from tests.flows import PICTURES
 from workers.runtime.model import read_diagram
 from workers.runtime.resources import models_dir
-from workers.runtime.steps import read_steps
 
-REPORTS = Path("build/reports")
-PICTURES = Path(__file__).parents[2] / "docs" / "processes"
+ROOT = Path(__file__).parents[2]
+CONFTEST = """
+from pathlib import Path
+from tests import flows
+from tests.conftest import *
+flows.ENGINE_TESTS = Path(__file__).parent
+"""
+HALF = """
+import os
+from collections import Counter
+from tests.flows import FLOWS_TAKEN, coverages
 
-
-@pytest.mark.engine
-async def test_every_sequence_flow_was_taken_by_some_engine_test(
-    floor: Floor, request: pytest.FixtureRequest
-) -> None:
-    """Runs last; what earlier tests of this session did is in the database."""
-    config = request.config
-    if config.option.keyword or config.option.lf or any("::" in argument for argument in config.args):
-        pytest.skip("coverage of sequence flows needs all engine tests; only some were chosen")
-    coverages = [await _coverage(floor, path) for path in sorted(models_dir().glob("*.bpmn"))]
-    figures = {each.process: each.figures for each in coverages}
-    config.stash[FLOWS_TAKEN] = [
-        *(f"{name}: {each['covered']} of {each['total']} sequence flows taken" for name, each in figures.items()),
-        f"drawn in {_write(coverages)}",
-    ]
-    missing = {each.process: each.missing for each in coverages}
-    assert not any(missing.values()), f"never taken: {missing}"
+def test_takes_every_other_flow(pytestconfig):
+    mine = pytestconfig.stash.setdefault(FLOWS_TAKEN, {})
+    for each in coverages({}):
+        flows = [flow for flow in sorted(each.counts) if flow != os.environ["NOBODY_TAKES"]]
+        mine.setdefault(each.process, Counter()).update(flows[HALF::2])
+"""
 
 
-def _write(coverages: Sequence[Coverage]) -> Path:
-    REPORTS.mkdir(parents=True, exist_ok=True)
-    figures = {each.process: each.figures for each in coverages}
-    (REPORTS / "coverage.json").write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
-    picture = REPORTS / "coverage.html"
-    picture.write_text(page(coverages), encoding="utf-8")
-    return picture
-
-
-async def _coverage(floor: Floor, path: Path) -> Coverage:
-    diagram, unsaid = read_diagram(path), read_steps(path).unsaid
-    query = (
-        select(Record.element_id, func.count().label("times"))
-        .where(
-            Record.process == diagram.process_id,
-            or_(
-                Record.intent == "SEQUENCE_FLOW_TAKEN",
-                and_(Record.intent == "ELEMENT_ACTIVATED", Record.element_id.in_(unsaid.values())),
-            ),
-        )
-        .group_by(Record.element_id)
+def run(folder: Path, *arguments: str, nobody_takes: str = "") -> subprocess.CompletedProcess[str]:
+    """A run of two files of engine tests, each of which takes half of all flows."""
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / "conftest.py").write_text(CONFTEST)
+    for half in (0, 1):
+        (folder / f"test_half_{half}.py").write_text(HALF.replace("HALF", str(half)))
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *arguments],
+        cwd=folder,
+        env={**os.environ, "NOBODY_TAKES": nobody_takes, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    async with floor.app.database.sessions() as session:
-        taken = Counter({row.element_id: row.times for row in await session.execute(query)})
-    counts = {flow: taken[unsaid.get(flow, flow)] for flow in diagram.flows}
-    return Coverage(diagram.process_id, (PICTURES / f"{diagram.process_id}.svg").read_bytes(), counts)
+
+
+def test_a_run_passes_when_its_processes_took_every_flow_together(tmp_path: Path) -> None:
+    ended = run(tmp_path, "-n", "2")
+    assert ended.returncode == 0, ended.stdout
+    assert "fulfillment: " in ended.stdout
+    assert "never taken" not in ended.stdout
+    assert (tmp_path / "build/reports/coverage.html").exists()
+
+
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_a_run_fails_and_names_the_flow_that_none_took(tmp_path: Path, processes: str) -> None:
+    ended = run(tmp_path, "-n", processes, nobody_takes="Flow_OrderPaid")
+    assert ended.returncode == 1, ended.stdout
+    assert "never taken: Flow_OrderPaid" in ended.stdout
+    assert "1 sequence flows never taken" in ended.stdout.splitlines()[-1]
+
+
+def test_a_run_of_some_engine_tests_is_not_judged(tmp_path: Path) -> None:
+    ended = run(tmp_path, "test_half_0.py")
+    assert ended.returncode == 0, ended.stdout
+    assert "sequence flows" not in ended.stdout
 
 
 def test_the_picture_shows_which_flows_were_taken_and_how_often() -> None:
