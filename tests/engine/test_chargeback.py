@@ -1,18 +1,20 @@
 """bpmn/chargeback.bpmn on the real engine: every way a dispute can go, judged by the providers' and our books."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any, cast
 
 import httpx
 import orjson
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from stripe import WebhookSignature
 
 from api.people import Role
 from tests.engine.parcels import CARRIER, ordered
 from tests.engine.refund_desk import paid
 from tests.engine.shop_floor import SECRET, Floor, an_order
+from workers.adapters.mock_behaviour import behave, misbehave
 from workers.adapters.mock_books import ChargeRow, DisputeRow, EventRow, RefundRow
 from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_certificates import KeptCertificates
@@ -295,7 +297,7 @@ class TestTheProviderWasThere:
         task = await floor.task(dispute.order_id, "Task_LookIntoMissedDeadline")
         assert await bank.announced(dispute) == ["chargeback_deadline_missed"]
         assert (await floor.complete(task, {"cause": "Its webhook was lost"})).is_success
-        await bank.awaits_verdict(dispute, times=2)
+        await bank.awaits_verdict(dispute)
         await floor.travel(days=1, minutes=1)
         assert await bank.ends(dispute) == "deadline_missed"
         assert await bank.booked(dispute) == [(dispute.id, 11_900)]
@@ -351,6 +353,36 @@ class TestTooLate:
         await took(floor, dispute.order_id, "Flow_DeadlinePassed")
         await self._looked_into(bank, floor, dispute)
         assert (await bank.row(dispute)).answers == 0
+
+    async def test_what_holds_us_up_before_the_answer_is_noticed_at_the_deadline(
+        self, bank: Bank, floor: Floor
+    ) -> None:
+        """An incident where evidence is collected: nobody was asked, and nothing was submitted."""
+        dispute = await bank.claims(told=False)
+        await floor.misbehave("carriers.track", "unavailable", f"JD{dispute.order_id}")
+        await bank.tells(dispute, "created")
+        await floor.until(dispute.order_id, "Task_CollectEvidence")
+        await floor.travel(days=7, minutes=1)
+        await took(floor, dispute.order_id, "Flow_NoTimeLeft")
+        await self._looked_into(bank, floor, dispute)
+        assert (await bank.row(dispute)).answers == 0
+
+    async def test_a_deadline_that_was_moved_is_kept(self, bank: Bank, floor: Floor) -> None:
+        """When the old one passes, the provider is asked anew, and there is a week more to answer."""
+        dispute = await bank.claims(told=False)
+        away = await misbehave(floor.world, "carriers.track", "unavailable", f"JD{dispute.order_id}")
+        await bank.tells(dispute, "created")
+        await floor.until(dispute.order_id, "Task_CollectEvidence")
+        later = dispute.evidence_due_by + timedelta(days=7)
+        moved = update(DisputeRow).where(DisputeRow.id == dispute.id).values(evidence_due_by=later)
+        await floor.world.one(moved.returning(DisputeRow))
+        await floor.travel(days=7, minutes=1)
+        await floor.until(dispute.order_id, "Task_CollectEvidence", times=2)
+        await behave(floor.world, away)
+        await bank.awaits_verdict(dispute)
+        assert ((await bank.row(dispute)).answers, await bank.announced(dispute)) == (1, [])
+        await bank.decides(dispute, won=True)
+        assert await bank.ends(dispute) == "chargeback_won"
 
     async def test_a_bank_that_decides_at_the_deadline_does_not_hide_it(self, bank: Bank, floor: Floor) -> None:
         """When we ask, the dispute is lost already, and nobody has answered it."""
