@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.people import Actor
-from workers.casefile.approvals import TASK, Answer, complaint, policy_of, roles_of, verdict_of
+from workers.casefile.approvals import TASK, Answer, askers_of, complaint, policy_of, roles_of, verdict_of
 from workers.casefile.models import Task
 from workers.casefile.refund_models import Refund
 
@@ -38,4 +38,5 @@ async def objection(session: AsyncSession, key: int, actor: Actor, answers: Mapp
         answers.get("why"),
         datetime.now(UTC),
     )
-    return complaint(refund, policy, so_far, answer, await roles_of(session, [actor.name]))
+    roles, askers = await roles_of(session, [actor.name]), await askers_of(session, refund)
+    return complaint(refund, policy, so_far, answer, roles, askers)

@@ -17,7 +17,7 @@ from workers.casefile.cases import Cases
 from workers.casefile.db import Database
 from workers.casefile.journal import SETTLING, Journal
 from workers.casefile.models import Effect
-from workers.casefile.record_models import Record
+from workers.casefile.record_models import Instance, Record
 from workers.casefile.refund_models import Refund
 from workers.casefile.refunds import Refunds
 from workers.common import Effects
@@ -60,11 +60,15 @@ class RefundBench:
         """Be at a job of this refund's instance, or of another one."""
         enter_job(JobContext("refund", instance or self.instance, 1, "refund.job", "Task", "trace"))
 
-    async def compute(self, amount: int = 2_000, reason: str = "damaged", currency: str = "EUR") -> Any:
+    async def compute(
+        self,
+        amount: int = 2_000,
+        reason: str = "damaged",
+        currency: str = "EUR",
+        requested_by: str = "person:requester",
+    ) -> Any:
         """The first job."""
-        return await self.jobs.compute_refundable(
-            self.id, self.refund_id, amount, currency, reason, "person:requester"
-        )
+        return await self.jobs.compute_refundable(self.id, self.refund_id, amount, currency, reason, requested_by)
 
     async def decide(self, approvals: int = 0, group: str = "support", **asked: Any) -> None:
         """The engine records what the policy said, about this refund unless told otherwise."""
@@ -78,6 +82,23 @@ class RefundBench:
         key = next(_numbers)
         facts = {"assignee": who or "", "userTaskKey": key, "variables": YES if answers is None else answers}
         await self._record("USER_TASK", "COMPLETED", TASK, facts)
+
+    async def decided_before(self, who: str, process: str = "tracking", case_id: str = "") -> None:
+        """The engine records who decided in a process that money goes back, by default of the same order."""
+        key = next(_numbers)
+        facts = {"assignee": who, "userTaskKey": key, "variables": {"answer": "refund"}}
+        asking = insert(Instance).values(
+            key=key,
+            root_key=key,
+            case_id=case_id or self.id,
+            process=process,
+            definition_key=1,
+            state="open",
+            started_at=datetime.now(UTC),
+        )
+        async with self.database.transaction() as session:
+            await session.execute(asking)
+        await self._record("USER_TASK", "COMPLETED", "Task_DecideOnParcel", facts, key)
 
     async def ready(self, amount: int = 2_000) -> None:
         """A refund that needs nobody's approval, about to be made."""
@@ -114,7 +135,9 @@ class RefundBench:
         entries = await self.cases.timeline(self.id)
         return [entry.sentence for entry in entries if kind in {"", entry.kind}]
 
-    async def _record(self, value_type: str, intent: str, element: str, facts: dict[str, Any]) -> None:
+    async def _record(
+        self, value_type: str, intent: str, element: str, facts: dict[str, Any], instance: int | None = None
+    ) -> None:
         position = next(_numbers)
         values = {
             "partition": 1,
@@ -123,7 +146,7 @@ class RefundBench:
             "value_type": value_type,
             "intent": intent,
             "key": position,
-            "process_instance_key": self.instance,
+            "process_instance_key": instance or self.instance,
             "process": "refund",
             "element_id": element,
             "facts": facts,

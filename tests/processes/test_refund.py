@@ -140,6 +140,19 @@ class TestCheckApproval:
             "The approval by requester does not count: whoever asks for a refund does not decide on it"
         ]
 
+    async def test_whoever_decided_that_money_goes_back_has_asked_for_it(self, bench: RefundBench) -> None:
+        """A process asks; the people who completed its tasks for this order are who asked."""
+        decider, other = await bench.somebody(Role.LEAD), await bench.somebody(Role.LEAD)
+        await bench.decided_before(decider)
+        await bench.decided_before(other, case_id="another-order")
+        await bench.decided_before(other, process="fulfillment")
+        await bench.compute(requested_by="process:tracking")
+        await bench.decide(1)
+        await bench.complete(decider)
+        assert not (await bench.jobs.check_approval(bench.refund_id, 1, 1)).approval_valid
+        await bench.complete(other)
+        assert (await bench.jobs.check_approval(bench.refund_id, 2, 1)).approvals_complete
+
 
 class TestExecuteRefund:
     """Money goes back once, and only when the records show every approval."""

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.db import Database
 from workers.casefile.people_models import User
-from workers.casefile.record_models import Record
+from workers.casefile.record_models import Instance, Record
 from workers.casefile.refund_models import Refund
 from workers.ports.currencies import describe, exactly
 from workers.ports.values import Money
@@ -88,13 +88,17 @@ class Verdict:
 
 
 def judge(
-    refund: Refund, policy: Policy, answers: Sequence[Answer], roles: Mapping[str, Collection[str]]
+    refund: Refund,
+    policy: Policy,
+    answers: Sequence[Answer],
+    roles: Mapping[str, Collection[str]],
+    askers: Collection[str],
 ) -> Verdict:
     """Each answer in its turn. An approval is for one amount: who lowers it makes those before void."""
     amount, judged = refund.requested_minor, list[Judged]()
     for answer in answers:
         so_far = Verdict(tuple(judged), amount, policy.approvals)
-        one = complaint(refund, policy, so_far, answer, roles)
+        one = complaint(refund, policy, so_far, answer, roles, askers)
         if one is None and answer.decision != "reject":
             approved = amount_of(refund, amount, answer)
             if approved < amount:
@@ -106,12 +110,17 @@ def judge(
 
 
 def complaint(  # noqa: PLR0911  # one for each way of not counting
-    refund: Refund, policy: Policy, so_far: Verdict, answer: Answer, roles: Mapping[str, Collection[str]]
+    refund: Refund,
+    policy: Policy,
+    so_far: Verdict,
+    answer: Answer,
+    roles: Mapping[str, Collection[str]],
+    askers: Collection[str],
 ) -> str | None:
     """Why an answer does not count, or None."""
     if not answer.person:
         return "nobody is named who gave it"
-    if refund.requested_by == f"person:{answer.person}":
+    if answer.person in askers:
         return "whoever asks for a refund does not decide on it"
     if answer.person in {each.answer.person for each in so_far.given}:
         return "the second approval has to be another person's"
@@ -174,7 +183,26 @@ async def verdict_of(
     answers = [_answer(each) for each in await _records(session, instance, TASK, "USER_TASK", "COMPLETED")]
     if len(answers) < count:
         return None
-    return judge(refund, policy, answers, await roles_of(session, (each.person for each in answers)))
+    roles = await roles_of(session, (each.person for each in answers))
+    return judge(refund, policy, answers, roles, await askers_of(session, refund))
+
+
+async def askers_of(session: AsyncSession, refund: Refund) -> frozenset[str]:
+    """Who asked for it: a person, or whoever completed a task of the process that asked, for the same order."""
+    kind, _, name = refund.requested_by.partition(":")
+    if kind == "person":
+        return frozenset({name})
+    decided = (
+        select(Record.facts["assignee"].astext)
+        .join(Instance, Instance.key == Record.process_instance_key)
+        .where(
+            Instance.case_id == refund.case_id,
+            Instance.process == (name if kind == "process" else None),
+            Record.value_type == "USER_TASK",
+            Record.intent == "COMPLETED",
+        )
+    )
+    return frozenset(filter(None, await session.scalars(decided)))
 
 
 async def roles_of(session: AsyncSession, names: Iterable[str | None]) -> dict[str, frozenset[str]]:
