@@ -212,6 +212,28 @@ class TestInTrouble:
         await decided(order, answer="refund")
         assert await paid_back(order, "returned", number) == [11_900]
 
+    async def test_other_news_is_taken_at_once_whatever_was_waited_for(self, floor: Floor) -> None:
+        """Somebody waits for three days; in the meantime it is damaged."""
+        order, number = await shipped(floor)
+        await order.scanned(number, ParcelState.RETURNED)
+        await decided(order, answer="wait")
+        await order.on_the_way(times=2)
+        await order.scanned(number, ParcelState.DAMAGED)
+        await order.until("Flow_InTrouble", "SEQUENCE_FLOW_TAKEN", times=2)
+        delays = await order.announced("shipping_delayed")
+        assert [delay["reason"] for delay in delays] == ["returned", "damaged"]
+
+    async def test_what_lies_at_a_shop_is_not_quiet(self, floor: Floor) -> None:
+        """The customer has not collected it in eleven days; its carrier brings it back one day, and says so."""
+        order, number = await shipped(floor)
+        await order.scanned(number, ParcelState.TO_BE_COLLECTED)
+        await order.on_the_way(times=2)
+        await floor.travel(days=11, minutes=1)
+        await order.on_the_way(times=3)
+        assert await order.announced("shipping_delayed") == []
+        await order.scanned(number, ParcelState.DELIVERED)
+        assert await order.ends() == "delivered"
+
     async def test_customs_are_waited_for_and_then_a_person_looks(self, floor: Floor) -> None:
         order, number = await shipped(floor)
         await order.scanned(number, ParcelState.AT_CUSTOMS)
