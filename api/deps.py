@@ -18,6 +18,7 @@ from api.people import Actor
 from api.rights import ROUTES, Right
 from api.store import Store
 from workers.casefile import people
+from workers.casefile.ticket_clocks import TicketClocks
 from workers.ports.payments import Payments
 from workers.runtime.bootstrap import Assembled
 from workers.runtime.engine import Engine
@@ -59,6 +60,11 @@ def store_of(assembled: Assembled) -> Store:
 async def links(request: Request) -> Links:
     """Reads the tokens in customers' links."""
     return request.app.state.assembled.links  # type: ignore[no-any-return]
+
+
+async def clocks(request: Request) -> TicketClocks:
+    """What tickets were promised."""
+    return request.app.state.assembled.clocks  # type: ignore[no-any-return]
 
 
 async def payments(request: Request) -> Payments:
@@ -117,6 +123,7 @@ class Registry:
 SettingsOf = Annotated[Settings, Depends(settings)]
 EngineOf = Annotated[Engine, Depends(engine)]
 RegistryOf = Annotated[Registry, Depends(processes)]
+ClocksOf = Annotated[TicketClocks, Depends(clocks)]
 StoreOf = Annotated[Store, Depends(store)]
 PaymentsOf = Annotated[Payments, Depends(payments)]
 PayPalOf = Annotated[PayPal, Depends(paypal)]

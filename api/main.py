@@ -38,6 +38,7 @@ from api.routes import (
     records,
     refunds,
     site,
+    sla,
     tasks,
     ticket_webhooks,
     tickets,
@@ -45,6 +46,7 @@ from api.routes import (
     ui_cases,
     ui_events,
     ui_processes,
+    ui_sla,
     ui_start,
     ui_tasks,
     webhooks,
@@ -58,7 +60,15 @@ from api.schemas.tasks import Claim, Completion
 from api.schemas.tickets import ChatMessage, InboundMail, TicketAsked, ZendeskEvent
 from workers.runtime.bootstrap import Assembled
 
-PAGES = (ui_start.router, ui_cases.router, ui_case.router, ui_tasks.router, ui_processes.router, ui_events.router)
+PAGES = (
+    ui_start.router,
+    ui_cases.router,
+    ui_case.router,
+    ui_tasks.router,
+    ui_sla.router,
+    ui_processes.router,
+    ui_events.router,
+)
 """What those who work here see."""
 
 DESCRIPTION = """The operations of a shop after checkout: webhooks come in, processes run, people decide.
@@ -90,6 +100,7 @@ def create_app(assembled: Assembled) -> FastAPI:
         cases.router,
         refunds.router,
         tickets.router,
+        sla.router,
         health.router,
     )
     app.state.changes = Changes(assembled.database)

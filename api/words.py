@@ -71,7 +71,13 @@ def stated(value: Any) -> str:
     return words(str(value))
 
 
+def percent(share: float | None) -> str:
+    """A share in whole percent; a dash when there is nothing to take it of."""
+    return "–" if share is None else f"{share:.0%}".replace("%", " %")
+
+
 FILTERS = {
+    "percent": percent,
     "stated": stated,
     "moment": moment,
     "count": count,

@@ -22,7 +22,7 @@ from workers.runtime.errors import EngineUnavailable
 from workers.runtime.resources import models_dir
 
 LOCK = Path(__file__).parents[2] / ".assets" / "package-lock.json"
-PAGES = ("/ui", "/ui/cases", "/ui/tasks", "/ui/processes", "/ui/processes/fulfillment", "/ui/inbox")
+PAGES = ("/ui", "/ui/cases", "/ui/tasks", "/ui/processes", "/ui/processes/fulfillment", "/ui/inbox", "/ui/sla")
 
 
 @pytest.fixture

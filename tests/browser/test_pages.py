@@ -8,6 +8,7 @@ import pytest
 
 from api.people import Role
 from tests.api.test_hostile_text import asked
+from tests.api.ticket_story import day_of_tickets
 from tests.browser import story
 from tests.browser.conftest import AXE, NARROW, SHOTS, WIDE, Visit, Visitor, missing
 from workers.casefile.db import Database
@@ -72,12 +73,18 @@ async def inbox(_database: Database) -> str:
     return "/ui/inbox"
 
 
+async def sla(database: Database) -> str:
+    await day_of_tickets(database)
+    return "/ui/sla"
+
+
 async def nothing(_database: Database) -> str:
     return "/ui/cases/0"
 
 
 PAGES: list[Prepare] = [
-    start, cases, case, hostile_case, stuck_case, tasks, no_tasks, free_task, processes, process, inbox, nothing,
+    start, cases, case, hostile_case, stuck_case, tasks, no_tasks, free_task, processes, process, inbox, sla,
+    nothing,
 ]  # fmt: skip
 
 

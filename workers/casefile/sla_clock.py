@@ -54,6 +54,8 @@ class Reading:
     """When that will be, if nothing happens; None unless it runs and is not at risk."""
     breached_at: datetime | None
     """When it was breached first, whatever came afterwards."""
+    ended: bool
+    """What it was for has happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class Clock:
         due_at = (self.overdue_at or hours.add(self.since, left)) if self.since else None
         at_risk_from = hours.add(running, left - risk) if running and left > risk else None
         at_risk = running is not None and left <= risk
-        return Reading(state, due_at, self.used, left, at_risk, at_risk_from, self.breached_at)
+        return Reading(state, due_at, self.used, left, at_risk, at_risk_from, self.breached_at, self.ended)
 
     def _state(self) -> State:
         if self.ended:

@@ -31,6 +31,7 @@ from workers.casefile.records import Projection
 from workers.casefile.refunds import Refunds
 from workers.casefile.requests import CustomerRequests
 from workers.casefile.sealing import Seals
+from workers.casefile.ticket_clocks import TicketClocks
 from workers.common import Effects, Handover, Questions
 from workers.ports.addresses import Addresses
 from workers.ports.ads import Ads
@@ -94,6 +95,7 @@ class Assembled:
     payments: Payments
     certificates: CertificateStore
     analysis: TicketAnalysis
+    clocks: TicketClocks
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -145,6 +147,7 @@ class Inside:
     refunds: Refunds
     approvals: Approvals
     analysis: TicketAnalysis
+    clocks: TicketClocks
 
 
 def _inside(
@@ -163,6 +166,7 @@ def _inside(
         refunds=Refunds(database),
         approvals=Approvals(database),
         analysis=analysis,
+        clocks=TicketClocks(database, settings.business_hours()),
     )
 
 
@@ -284,4 +288,5 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             payments=outside.payments,
             certificates=outside.certificates,
             analysis=analysis,
+            clocks=inside.clocks,
         )

@@ -1,0 +1,199 @@
+"""How support stands to what was promised, in figures: clocks, automation, what people changed."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from statistics import quantiles
+
+from sqlalchemy import ColumnElement, and_, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from workers.casefile.finding_models import TicketAnalysis, TicketAnswer, TicketLabel
+from workers.casefile.sla import Priority, Standing
+from workers.casefile.sla_clock import Reading, State
+
+DAYS = 30
+"""How far back decisions and corrections are counted."""
+AS_SAID = {"auto_reply": "send", "auto_refund": "refund", "escalate": "escalate"}
+"""What is decided where people do as the gate said; `ask_human` says nothing."""
+LABELS = ("intent", "safety", "anger")
+
+
+class Stand(StrEnum):
+    """Of a clock against its target."""
+
+    MET = "met"
+    IN_TIME = "in_time"
+    PAUSED = "paused"
+    AT_RISK = "at_risk"
+    BREACHED = "breached"
+
+
+class ClockName(StrEnum):
+    """The three clocks of a ticket."""
+
+    FIRST_RESPONSE = "first_response"
+    UPDATE = "update"
+    RESOLUTION = "resolution"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockFigures:
+    """One clock of all tickets of a priority."""
+
+    priority: Priority
+    clock: ClockName
+    stands: Mapping[Stand, int]
+    median: timedelta | None
+    """Working time that half of those that ended took at most; None while none ended, and of updates."""
+    nine_tenths: timedelta | None
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.stands.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Tickets by the day of their last decision (UTC)."""
+
+    day: date
+    by_itself: int
+    """Nobody was asked, from the first decision to the last."""
+    by_people: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.by_itself + self.by_people
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """How often people saw something otherwise."""
+
+    what: str
+    """draft, decision, or a label: intent, safety, anger."""
+    changed: int
+    of: int
+
+    @property
+    def share(self) -> float | None:
+        """None where there was nothing to change."""
+        return self.changed / self.of if self.of else None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of tickets that are not closed, and of the last days' decisions."""
+
+    at: datetime
+    clocks: Sequence[ClockFigures]
+    answered: Sequence[Answered]
+    overrides: Sequence[Override]
+
+    @property
+    def automation(self) -> float | None:
+        """The share of tickets that were answered without a person."""
+        total = sum(day.total for day in self.answered)
+        return sum(day.by_itself for day in self.answered) / total if total else None
+
+
+def clock_figures(standings: Iterable[Standing]) -> list[ClockFigures]:
+    """By priority and clock, the most urgent first; those that no ticket has are left out."""
+    of: dict[tuple[Priority, ClockName], list[Reading]] = {}
+    for each in standings:
+        for name in ClockName:
+            of.setdefault((each.priority, name), []).append(getattr(each, name))
+    return [
+        _clock(priority, name, of[priority, name])
+        for priority in Priority
+        for name in ClockName
+        if (priority, name) in of
+    ]
+
+
+def stand_of(reading: Reading) -> Stand:
+    """What a clock's reading comes to."""
+    if reading.state is State.RUNNING:
+        return Stand.AT_RISK if reading.at_risk else Stand.IN_TIME
+    return Stand(reading.state.value)
+
+
+def _clock(priority: Priority, name: ClockName, readings: Sequence[Reading]) -> ClockFigures:
+    stands = Counter(stand_of(each) for each in readings)
+    took = [] if name is ClockName.UPDATE else sorted(each.used for each in readings if each.ended)
+    return ClockFigures(priority, name, stands, _within(took, 5), _within(took, 9))
+
+
+def _within(took: Sequence[timedelta], tenths: int) -> timedelta | None:
+    if len(took) < 2:
+        return took[0] if took else None
+    seconds = quantiles((each.total_seconds() for each in took), n=10, method="inclusive")
+    return timedelta(seconds=seconds[tenths - 1])
+
+
+async def figures(session: AsyncSession, standings: Iterable[Standing], now: datetime) -> Figures:
+    """All of them. `standings` are those of tickets that are not closed."""
+    first = (now.astimezone(UTC) - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Figures(
+        at=now,
+        clocks=clock_figures(standings),
+        answered=await _answered(session, first),
+        overrides=[*await _decided(session, first), *await _labelled(session, first)],
+    )
+
+
+async def _answered(session: AsyncSession, first: datetime) -> list[Answered]:
+    """The last days, the oldest first, those without tickets included."""
+    by_itself = func.bool_and(TicketAnswer.decided_by.startswith("process:")).label("by_itself")
+    last = func.max(TicketAnswer.at).label("last")
+    tickets = (
+        select(TicketAnswer.ticket_id, last, by_itself)
+        .where(TicketAnswer.at >= first)
+        .group_by(TicketAnswer.ticket_id)
+        .subquery()
+    )
+    day = func.date(func.timezone("UTC", tickets.c.last)).label("day")
+    rows = await session.execute(select(day, tickets.c.by_itself, func.count()).group_by(day, tickets.c.by_itself))
+    counted = {(begun, alone): number for begun, alone, number in rows}
+    days = (first.date() + timedelta(days=each) for each in range(DAYS))
+    return [Answered(each, counted.get((each, True), 0), counted.get((each, False), 0)) for each in days]
+
+
+async def _decided(session: AsyncSession, first: datetime) -> list[Override]:
+    by_person = ~TicketAnswer.decided_by.startswith("process:")
+    drafted = and_(TicketAnswer.draft != "", TicketAnswer.reply != "")
+    said = tuple_(TicketAnswer.route, TicketAnswer.decision).in_(list(AS_SAID.items()))
+    row = (
+        await session.execute(
+            select(
+                _number(drafted, TicketAnswer.reply != TicketAnswer.draft),
+                _number(drafted),
+                _number(TicketAnswer.route.in_(AS_SAID), ~said),
+                _number(TicketAnswer.route.in_(AS_SAID)),
+            ).where(TicketAnswer.at >= first, by_person)
+        )
+    ).one()
+    return [Override("draft", row[0], row[1]), Override("decision", row[2], row[3])]
+
+
+async def _labelled(session: AsyncSession, first: datetime) -> list[Override]:
+    """Of messages that people had before them: those of tickets that they decided about."""
+    seen = select(TicketAnswer.ticket_id).where(
+        TicketAnswer.at >= first, ~TicketAnswer.decided_by.startswith("process:")
+    )
+    looked_at = TicketAnalysis.at >= first, TicketAnalysis.ticket_id.in_(seen)
+    total = await session.scalar(select(func.count()).select_from(TicketAnalysis).where(*looked_at))
+    changed = await session.execute(
+        select(TicketLabel.label, func.count()).where(TicketLabel.at >= first).group_by(TicketLabel.label)
+    )
+    numbers = {row[0]: row[1] for row in changed}
+    return [Override(label, numbers.get(label, 0), max(total or 0, numbers.get(label, 0))) for label in LABELS]
+
+
+def _number(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.count().filter(*conditions)
