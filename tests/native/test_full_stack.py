@@ -57,6 +57,14 @@ class TestWebapps:
         configuration = json.dumps(webapps(tmp_path).configuration())
         assert set(re.findall(r"\d+\.\d+\.\d+\.\d+", configuration)) == {HOST}
 
+    def test_both_look_often_for_what_happened(self, tmp_path: Path) -> None:
+        """By themselves they wait 5 s, and what was done here is seen there that much later."""
+        camunda = webapps(tmp_path).configuration()["camunda"]
+        for each in ("operate", "tasklist"):
+            waits = camunda[each]["importer"]
+            assert waits["readerBackoff"] <= 300
+            assert waits["schedulerBackoff"] <= 300
+
     def test_nobody_is_called_demo(self, tmp_path: Path) -> None:
         assert webapps(tmp_path).configuration()["camunda"]["operate"]["userId"] == "operator"
 

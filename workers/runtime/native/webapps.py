@@ -20,8 +20,9 @@ HEAP = "768m"
 USER = "operator"
 """Who may do everything in both; the password is a secret of the instance."""
 
-_IMPORTER = {"readerBackoff": 300}
-"""Milliseconds between looks for records that are not there yet; 5 s by themselves."""
+_IMPORTER = {"readerBackoff": 300, "schedulerBackoff": 300}
+"""Milliseconds between looks for records that are not there yet, and until a full queue is tried again; both are
+5 s by themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
