@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from api.deps import Acting, EngineOf, FormOf, SettingsOf, StoreOf
+from api.deps import Acting, ClocksOf, EngineOf, FormOf, SettingsOf, StoreOf
 from api.diagrams import name_of, unsaid
 from api.errors import Problem
 from api.people import Actor
@@ -20,12 +20,14 @@ from api.schemas.common import MAX_KEY, KeyInPath
 from api.schemas.refunds import RefundInfo
 from api.story import people_in, story
 from api.task_forms import Sheet, sheets
+from api.ticket_file import TicketFile, ticket_files
 from api.ui import PageOf, address, back_to
 from api.words import words
 from workers.casefile import lists
 from workers.casefile.models import Case, CustomerRequest, Effect, Incident, Task, TimelineEntry
 from workers.casefile.people import Names, names_of
 from workers.casefile.record_models import Decision, Instance
+from workers.casefile.ticket_clocks import TicketClocks
 from workers.casefile.versions import version_of
 from workers.casefile.way import Way, instances_of, way_of
 
@@ -43,11 +45,12 @@ async def show_case(
     page: PageOf,
     store: StoreOf,
     settings: SettingsOf,
+    clocks: ClocksOf,
     before: Annotated[int, Query(ge=1, le=MAX_KEY)] = MAX_KEY,
     instance: Annotated[int | None, Query(ge=1, le=MAX_KEY)] = None,
 ) -> HTMLResponse:
     """The whole story of one case, and the way that one of its instances took."""
-    file = await store.run(lambda session: _read(session, page.actor, case_id, before, instance))
+    file = await store.run(lambda session: _read(session, page.actor, clocks, case_id, before, instance))
     case = file.case
     return page.show(
         "case.html",
@@ -88,6 +91,7 @@ class File:
     incidents: list[Incident]
     effects: list[Effect]
     refunds: list[RefundInfo]
+    tickets: list[TicketFile]
     questions: list[CustomerRequest]
     decisions: list[Decision]
     version: int | None
@@ -121,13 +125,16 @@ class File:
             "effects": self.effects,
             "refunds": self.refunds,
             "unsettled": any(effect.state in lists.UNSETTLED for effect in self.effects),
+            "tickets": self.tickets,
             "questions": self.questions,
             "decisions": self.decisions,
             "diagram_url": address(f"/ui/processes/{self.process}/diagram", version=self.version),
         }
 
 
-async def _read(session: AsyncSession, actor: Actor, case_id: str, before: int, wanted: int | None) -> File:
+async def _read(
+    session: AsyncSession, actor: Actor, clocks: TicketClocks, case_id: str, before: int, wanted: int | None
+) -> File:
     case = await session.get(Case, case_id)
     if case is None:
         raise Problem("not-found", "There is no case of this id.")
@@ -146,6 +153,7 @@ async def _read(session: AsyncSession, actor: Actor, case_id: str, before: int, 
     questions = select(CustomerRequest).where(CustomerRequest.case_id == case.id)
     timeline = sorted(newest[:ENTRIES], key=lambda entry: (entry.happened_at, entry.id))
     refunds = await refunds_of(session, case.id)
+    files = await ticket_files(session, _tickets(case, instances), clocks)
     in_order = list(reversed((await session.scalars(tasks)).all()))
     return File(
         case=case,
@@ -154,12 +162,13 @@ async def _read(session: AsyncSession, actor: Actor, case_id: str, before: int, 
         way=place if key == case.process_instance_key else await way_of(session, key),
         place=place,
         timeline=timeline,
-        names=await names_of(session, [*people_in(timeline), *_people(in_order, refunds)]),
+        names=await names_of(session, [*people_in(timeline), *_people(in_order, refunds, files)]),
         older=len(newest) > ENTRIES,
         tasks=in_order,
         sheets=await sheets(session, in_order, case.id, actor),
         incidents=list(reversed((await session.scalars(incidents.limit(PIECES))).all())),
         refunds=refunds,
+        tickets=files,
         effects=list(reversed((await session.scalars(effects.limit(PIECES))).all())),
         questions=list(await session.scalars(questions.order_by(CustomerRequest.created_at).limit(PIECES))),
         decisions=list(await session.scalars(decisions.limit(PIECES))),
@@ -167,7 +176,16 @@ async def _read(session: AsyncSession, actor: Actor, case_id: str, before: int, 
     )
 
 
-def _people(tasks: Sequence[Task], refunds: Sequence[RefundInfo]) -> Iterator[str | None]:
+def _tickets(case: Case, instances: Sequence[Instance]) -> list[str]:
+    """Ids of tickets: a case is named by its ticket until its order is known."""
+    return [case.id, *(each.correlation_key or "" for each in instances if each.process == "triage")]
+
+
+def _people(
+    tasks: Sequence[Task], refunds: Sequence[RefundInfo], files: Sequence[TicketFile]
+) -> Iterator[str | None]:
+    for file in files:
+        yield from file.people
     yield from (task.assignee for task in tasks)
     for refund in refunds:
         yield refund.requested_by

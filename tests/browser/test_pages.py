@@ -9,6 +9,7 @@ import pytest
 from api.people import Role
 from tests.api.test_hostile_text import asked
 from tests.api.ticket_story import day_of_tickets
+from tests.api.ui_data import a_case, add
 from tests.browser import story
 from tests.browser.conftest import AXE, NARROW, SHOTS, WIDE, Visit, Visitor, missing
 from workers.casefile.db import Database
@@ -78,13 +79,19 @@ async def sla(database: Database) -> str:
     return "/ui/sla"
 
 
+async def ticket(database: Database) -> str:
+    [*_, last] = await day_of_tickets(database)
+    await add(database, a_case(id=last, order_number=None))
+    return f"/ui/cases/{last}"
+
+
 async def nothing(_database: Database) -> str:
     return "/ui/cases/0"
 
 
 PAGES: list[Prepare] = [
     start, cases, case, hostile_case, stuck_case, tasks, no_tasks, free_task, processes, process, inbox, sla,
-    nothing,
+    ticket, nothing,
 ]  # fmt: skip
 
 
