@@ -87,12 +87,13 @@ SenderOf = Annotated[Sender, Depends(_sender)]
 def router(processes: tuple[Process, ...]) -> APIRouter:
     """The routes, documented with the messages these processes take."""
     routes = APIRouter(tags=["Processes"])
-    starts = [process.start_message.payload for process in processes if not process.start_message.asked_for_at]
+    first = [process.start_message for process in processes]
+    starts = [message.payload for message in first if message is not None and not message.asked_for_at]
     others = [
         message.payload
         for process in processes
         for message in process.messages
-        if message is not process.start_message
+        if message is not process.start_message and not message.asked_for_at
     ]
     routes.get("/processes", summary="Processes and their messages", responses=problems())(list_processes)
     routes.post(
@@ -136,6 +137,8 @@ async def start_instance(process: ProcessId, sender: SenderOf) -> Accepted:
     """The body is the payload of the process's start message. One instance per correlation key, for ever: a second
     start is accepted as a duplicate and starts nothing."""
     found = sender.registry.process(process)
+    if found.start_message is None:
+        raise Problem("not-found", "Nobody starts this process by a message of its own.")
     return await sender.send(found, found.start_message)
 
 

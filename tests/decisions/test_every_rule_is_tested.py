@@ -8,6 +8,8 @@ import pytest
 from tests.decisions import (
     test_address_check,
     test_chargeback_response,
+    test_escalation_chain,
+    test_hazard_threshold,
     test_no_answer,
     test_refund_policy,
     test_remedy,
@@ -19,6 +21,8 @@ DMN = "{https://www.omg.org/spec/DMN/20191111/MODEL/}"
 MODULES = (
     test_address_check,
     test_chargeback_response,
+    test_escalation_chain,
+    test_hazard_threshold,
     test_no_answer,
     test_refund_policy,
     test_remedy,

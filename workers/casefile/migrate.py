@@ -10,6 +10,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from workers.casefile import (  # noqa: F401  # Base's
     audit_models,
+    escalation_models,
     finding_models,
     people_models,
     record_models,

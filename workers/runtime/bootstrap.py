@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 
-from workers import chargeback, fulfillment, refund, tracking
+from workers import chargeback, escalation, fulfillment, hazard, refund, tracking
 from workers.adapters.address_facts import PostalAddresses
 from workers.adapters.gate import gated
 from workers.adapters.llm_analysis import Endpoint, LlmAnalysis
@@ -25,6 +25,7 @@ from workers.adapters.mock_world import MockWorld
 from workers.casefile.approvals import Approvals
 from workers.casefile.cases import Cases
 from workers.casefile.db import Database
+from workers.casefile.escalations import Escalations, HazardReports
 from workers.casefile.inbox import Bell
 from workers.casefile.journal import Journal
 from workers.casefile.records import Projection
@@ -32,7 +33,7 @@ from workers.casefile.refunds import Refunds
 from workers.casefile.requests import CustomerRequests
 from workers.casefile.sealing import Seals
 from workers.casefile.ticket_clocks import TicketClocks
-from workers.common import Effects, Handover, Questions
+from workers.common import Effects, Handover, Pager, Questions
 from workers.ports.addresses import Addresses
 from workers.ports.ads import Ads
 from workers.ports.alerts import Alerts
@@ -144,7 +145,11 @@ class Inside:
     requests: CustomerRequests
     questions: Questions
     handover: Handover
+    pager: Pager
     refunds: Refunds
+    escalations: Escalations
+    reports: HazardReports
+    public_url: str
     approvals: Approvals
     analysis: TicketAnalysis
     clocks: TicketClocks
@@ -163,7 +168,11 @@ def _inside(
         requests=requests,
         questions=Questions(effects, cases, requests, links),
         handover=Handover(database, bell, settings),
+        pager=Pager(journal, outside.alerts),
         refunds=Refunds(database),
+        escalations=Escalations(database),
+        reports=HazardReports(database),
+        public_url=settings.public_url,
         approvals=Approvals(database),
         analysis=analysis,
         clocks=TicketClocks(database, settings.business_hours()),
@@ -226,7 +235,36 @@ def _chargeback(outside: Outside, inside: Inside) -> Process:
     return chargeback.registration(jobs)
 
 
-PROCESSES = (_fulfillment, _tracking, _refund, _chargeback)
+def _escalation(_outside: Outside, inside: Inside) -> Process:
+    jobs = escalation.Escalation(
+        pager=inside.pager,
+        effects=inside.effects,
+        cases=inside.cases,
+        escalations=inside.escalations,
+        reports=inside.reports,
+        handover=inside.handover,
+        public_url=inside.public_url,
+    )
+    return escalation.registration(jobs)
+
+
+def _hazard(outside: Outside, inside: Inside) -> Process:
+    jobs = hazard.Hazard(
+        ads=outside.ads,
+        shop=outside.shop,
+        pager=inside.pager,
+        journal=inside.journal,
+        effects=inside.effects,
+        cases=inside.cases,
+        escalations=inside.escalations,
+        reports=inside.reports,
+        handover=inside.handover,
+        public_url=inside.public_url,
+    )
+    return hazard.registration(jobs)
+
+
+PROCESSES = (_fulfillment, _tracking, _refund, _chargeback, _escalation, _hazard)
 """Every process there is; each gets the ports that it names."""
 
 

@@ -75,6 +75,7 @@ class Process:
         return next((message for message in self.messages if message.name == name), None)
 
     @property
-    def start_message(self) -> Message:
-        """The message that starts an instance; where several do, the first, which is the usual way."""
-        return next(message for message in self.messages if message.starts)
+    def start_message(self) -> Message | None:
+        """The message that starts an instance; where several do, the first, which is the usual way. None when only
+        other processes call this one, or the running instance takes the message, too."""
+        return next((message for message in self.messages if message.starts), None)

@@ -1,0 +1,134 @@
+"""bpmn/escalation.bpmn on the real engine: every way an escalation can go, judged by who was called."""
+
+import pytest
+
+from api.people import Role
+from tests.engine.escalated import Ticket, deploy_caller, escalate
+from tests.engine.refund_desk import paid
+from tests.engine.shop_floor import Floor
+from tests.engine.test_people import browser
+from workers.runtime.native.stack import Stack
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module", autouse=True)
+def caller(engine: Stack, floor: Floor) -> None:
+    """What calls escalation in these tests."""
+    deploy_caller(engine.grpc_address)
+
+
+async def waits(ticket: Ticket, times: int) -> None:
+    """So many rounds were alerted."""
+    await ticket.floor.until(ticket.case_id, "Event_TimeToClaimOver", times=times)
+
+
+async def took(ticket: Ticket, flow: str) -> None:
+    await ticket.floor.until(ticket.case_id, flow, "SEQUENCE_FLOW_TAKEN")
+
+
+class TestHandling:
+    async def test_an_answer_goes_back_to_who_called_and_nobody_is_woken_any_more(self, floor: Floor) -> None:
+        ticket = await escalate(floor)
+        lead = await browser(floor, Role.LEAD)
+        await waits(ticket, 1)
+        task = await ticket.task()
+        assert (task.candidate_groups, task.priority) == (["support", "lead"], 100)
+        answer = {"variables": {"escalation_decision": "answer", "escalation_reply": "Please stop using it."}}
+        done = await floor.http.post(f"/tasks/{task.key}/complete", json=answer, headers=dict(lead))
+        assert done.status_code == 200, done.text
+        name = lead["X-Name"]
+        assert await ticket.got() == ["answer", "Please stop using it.", "null", f"person:{name}", "5"]
+        row = await ticket.row()
+        assert (row.handled_by, row.round) == (name, 1)
+        await floor.travel(hours=1)
+        assert await ticket.alerts() == ["on-call"]
+        assert await ticket.events() == ["ticket_escalated"]
+
+    async def test_a_refund_names_the_amount_in_minor_units_and_needs_an_order(self, floor: Floor) -> None:
+        desk = await paid(floor)
+        ticket = await escalate(floor, desk.order_id, safety=False, priority="high")
+        answer = {"escalation_decision": "refund", "escalation_reply": "Here it is.", "refund_amount": 60.5}
+        await floor.complete(await ticket.task(), answer)
+        decision, _, amount, by, _ = await ticket.got()
+        assert (decision, amount, by) == ("refund", "6050", "process:escalation")
+
+    async def test_nothing_is_answered(self, floor: Floor) -> None:
+        ticket = await escalate(floor)
+        await floor.complete(await ticket.task(), {"escalation_decision": "no_answer"})
+        assert (await ticket.got())[:3] == ["no_answer", "-", "null"]
+
+    @pytest.mark.parametrize(
+        "incomplete",
+        [
+            {"escalation_decision": "answer"},
+            {"escalation_decision": "refund", "escalation_reply": "Here it is."},
+            {"escalation_decision": "refund", "escalation_reply": "Of which order?", "refund_amount": 3},
+        ],
+        ids=["no reply", "no amount", "no order"],
+    )
+    async def test_an_answer_that_is_not_complete_is_asked_for_again(
+        self, floor: Floor, incomplete: dict[str, object]
+    ) -> None:
+        ticket = await escalate(floor)
+        await floor.complete(await ticket.task(), incomplete)
+        await took(ticket, "Flow_AnswerIncomplete")
+        await floor.complete(await ticket.task(), {"escalation_decision": "no_answer"})
+        assert (await ticket.got())[0] == "no_answer"
+
+
+class TestTheChain:
+    async def test_who_does_not_take_it_is_followed_by_others_five_times_at_most(self, floor: Floor) -> None:
+        ticket = await escalate(floor)
+        for number in range(1, 6):
+            await waits(ticket, number)
+            await floor.travel(minutes=31)
+        await took(ticket, "Flow_NobodyLeft")
+        assert await ticket.alerts() == ["on-call", "lead", "owner", "everyone", "everyone"]
+        assert len(await ticket.posts()) == 5
+        assert (await ticket.row()).round == 5
+        await ticket.task()
+
+    async def test_a_claim_stops_it_after_the_lead_has_heard_of_the_danger(self, floor: Floor) -> None:
+        ticket = await escalate(floor)
+        await waits(ticket, 1)
+        agent = await browser(floor, Role.AGENT)
+        task = await ticket.task()
+        claimed = await floor.http.post(f"/tasks/{task.key}/claim", json={}, headers=dict(agent))
+        assert claimed.is_success, claimed.text
+        await floor.travel(minutes=6)
+        await waits(ticket, 2)
+        await floor.travel(minutes=11)
+        await took(ticket, "Flow_Claimed")
+        assert await ticket.alerts() == ["on-call", "lead"]
+        assert (await ticket.row()).claimed_by == agent["X-Name"]
+
+
+class TestReplies:
+    async def test_the_customer_writes_again_and_whoever_is_on_call_hears_of_it_once(self, floor: Floor) -> None:
+        ticket = await escalate(floor)
+        await ticket.task()
+        await ticket.writes_again(4)
+        await took(ticket, "Flow_MessageKnown")
+        await ticket.writes_again(7)
+        await took(ticket, "Flow_ReplyNoted")
+        assert [m for m in await ticket.messages() if "wrote again" in m] == [
+            "The customer wrote again: John bought a Neck Massager 3 days ago; angry, 85/100"
+        ]
+        await floor.complete(await ticket.task(), {"escalation_decision": "no_answer"})
+        assert (await ticket.got())[-1] == "7"
+
+
+class TestHostileWords:
+    async def test_what_stands_in_the_context_calls_nobody_and_leads_nowhere(self, floor: Floor) -> None:
+        context = "<!channel> @here see https://evil.example.com\r\nand <@U123> & **more**"
+        ticket = await escalate(floor, context=context, hazard="burn", product="<!everyone> & Söhne\u202e")
+        await waits(ticket, 1)
+        [post], [message] = await ticket.posts(), await ticket.messages()
+        assert "<!" not in post
+        assert "<@" not in post
+        assert "@here" not in post
+        assert "://evil" not in post
+        assert "\n" not in message
+        await took(ticket, "Flow_HazardReported")
+        assert [e.case_id for e in await floor.app.cases.timeline(ticket.id) if e.kind == "hazard_reported"]
