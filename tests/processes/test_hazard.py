@@ -1,6 +1,7 @@
 """What the jobs of hazard answer, what they change outside, and that each acts once."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from api.people import Role
 from tests.processes.escalation_bench import EscalationBench
 from workers.casefile.db import Database
+from workers.contracts.hazard import moment
 from workers.ports.ads import Campaign
 from workers.ports.values import OrderLine, PaidPart
 from workers.runtime.errors import OutcomeUnknown, Retryable
@@ -18,6 +20,14 @@ TASK = "Task_DecideOnProduct"
 @pytest.fixture
 def bench(database: Database) -> EscalationBench:
     return EscalationBench(database)
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["09:00:00Z", "09:00:00.5Z[GMT]", "09:00:00@GMT", "10:00:00+01:00", "10:00:00.123456789@Europe/Berlin"],
+)
+def test_times_of_the_engine_are_read_however_they_name_their_zone(written: str) -> None:
+    assert moment(f"2026-03-02T{written}").replace(microsecond=0) == datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 class TestCount:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -100,8 +101,10 @@ def one_line(product: str) -> str:
 
 
 def moment(engine_time: str) -> datetime:
-    """The engine writes a zone's name after some of its times: 2026-03-02T09:00:00Z[GMT]."""
-    return datetime.fromisoformat(engine_time.partition("[")[0])
+    """A time as the engine writes it: with a zone's offset, its name, or both (09:00:00Z[GMT], 09:00:00@GMT)."""
+    at, _, zone = engine_time.replace("[", "@").rstrip("]").partition("@")
+    when = datetime.fromisoformat(at)
+    return when if when.tzinfo else when.replace(tzinfo=ZoneInfo(zone or "UTC"))
 
 
 def case_of(product: str) -> str:
