@@ -13,7 +13,7 @@ from workers.casefile.dispute_entries import about_refund, asked, last, seen
 from workers.casefile.journal import Journal
 from workers.casefile.refund_models import Standing
 from workers.casefile.refunds import Refunds
-from workers.common import Effects, Handover
+from workers.common import Effects, Handover, Pager
 from workers.contracts.chargeback import (
     MESSAGES,
     OUTCOMES,
@@ -23,6 +23,7 @@ from workers.contracts.chargeback import (
     Evidence,
 )
 from workers.contracts.refund import PROCESS, STOPPED, RefundStopped
+from workers.ports.alerts import Alert, Level
 from workers.ports.carriers import Carriers
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
@@ -44,6 +45,7 @@ class Chargeback:
         carriers: Carriers,
         journal: Journal,
         effects: Effects,
+        pager: Pager,
         cases: Cases,
         refunds: Refunds,
         handover: Handover,
@@ -53,6 +55,7 @@ class Chargeback:
         self._carriers = carriers
         self._answers = Answers(payments, journal, Errors.ANSWER_REFUSED)
         self._effects = effects
+        self._pager = pager
         self._cases = cases
         self._refunds = refunds
         self._handover = handover
@@ -122,7 +125,9 @@ class Chargeback:
         return DisputeInWords(claim, collected)
 
     async def remind_deciders(self, shopify_order_id: str, dispute_id: str, evidence_due_by: str) -> None:
-        """Announce `chargeback_decision_due`: nobody has decided, and time gets short. Once per dispute."""
+        """Call finance, and announce `chargeback_decision_due`: nobody has decided, and time gets short. Once per
+        dispute."""
+        await self._call("finance", Level.WARNING, "chargeback_decision_due", shopify_order_id, dispute_id)
         more = {"evidence_due_by": evidence_due_by}
         await self._announce(
             "chargeback_decision_due", shopify_order_id, dispute_id, "Decision on dispute is due", more
@@ -147,7 +152,8 @@ class Chargeback:
         await self._answers.accept(shopify_order_id, dispute_id)
 
     async def publish_deadline_missed(self, shopify_order_id: str, dispute_id: str, evidence_due_by: str) -> None:
-        """Announce `chargeback_deadline_missed`: nothing can be answered any more. Once per dispute."""
+        """Call leads, and announce `chargeback_deadline_missed`: it is too late to answer. Once per dispute."""
+        await self._call("lead", Level.CRITICAL, "chargeback_deadline_missed", shopify_order_id, dispute_id)
         more = {"evidence_due_by": evidence_due_by}
         sentence = "The deadline was missed: the dispute is unanswered"
         await self._announce("chargeback_deadline_missed", shopify_order_id, dispute_id, sentence, more)
@@ -173,6 +179,13 @@ class Chargeback:
         """Announce `chargeback_lost`: the money is gone, also when we let it go. Once per dispute."""
         more = {"amount": at_stake, "currency": currency}
         await self._announce("chargeback_lost", shopify_order_id, dispute_id, "Chargeback lost", more)
+
+    async def _call(self, to: str, level: Level, what: str, order_id: str, dispute_id: str) -> None:
+        words = what.replace("_", " ").capitalize()
+        alert = Alert(
+            f"alert:{what}:{dispute_id}", to, f"{words}: dispute {dispute_id} of order {order_id}.", level
+        )
+        await self._pager.push(alert, order_id, f"{words}: called {to}")
 
     async def _announce(
         self, name: str, order_id: str, dispute_id: str, sentence: str, more: dict[str, Any] | None = None

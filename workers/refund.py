@@ -16,11 +16,12 @@ from workers.casefile.refund_entries import (
     row_of,
     stopped,
     tax_of,
+    waits,
 )
 from workers.casefile.refund_making import Maker, Stand
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refunds import Refunds, Wanted
-from workers.common import LOOK_AGAIN, Effects, Letters, recorded
+from workers.common import LOOK_AGAIN, Effects, Letters, Pager, recorded
 from workers.contracts.refund import (
     MESSAGES,
     OUTCOMES,
@@ -33,6 +34,7 @@ from workers.contracts.refund import (
     RefundStanding,
     StopResult,
 )
+from workers.ports.alerts import Alert, Level, Post
 from workers.ports.currencies import describe
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
@@ -46,18 +48,21 @@ from workers.runtime.jobs import Job, Process
 
 GROUPS_OF_SECOND = ("lead", "finance")
 """Whose task a second approval is."""
+CHANNEL = "#refunds"
+"""Where approvers are reminded."""
 
 
 class RefundJobs:
     """The jobs of bpmn/refund.bpmn."""
 
-    def __init__(  # the ports of one process, given by name in one place
+    def __init__(  # noqa: PLR0913  # the ports of one process, given by name in one place
         self,
         *,
         shop: Shop,
         payments: Payments,
         journal: Journal,
         effects: Effects,
+        pager: Pager,
         cases: Cases,
         refunds: Refunds,
         approvals: Approvals,
@@ -66,6 +71,7 @@ class RefundJobs:
         self._payments = payments
         self._maker = Maker(payments, journal, refunds, cases)
         self._effects = effects
+        self._pager = pager
         self._letters = Letters(effects, cases)
         self._cases = cases
         self._refunds = refunds
@@ -94,6 +100,7 @@ class RefundJobs:
             reason=refund.reason,
             refund_state=refund.state if ours else Standing.REJECTED,
             refunded=0,
+            unasked_before=await self._refunds.unasked_before(refund),
         )
 
     async def note_approval_request(
@@ -108,16 +115,22 @@ class RefundJobs:
         return ApprovalRequest(asked, because, earlier, refund.evidence)
 
     async def remind_approvers(self, refund_id: str, approval_round: int = 0, escalations: int = 0) -> None:
-        """Announce that an approval is still waited for. Once per question and escalation."""
+        """Tell approvers in the chat, and other systems, that an approval is waited for. Once per question and
+        escalation."""
         refund = await self._of(refund_id)
         key = f"refund_approval_reminder:{refund_id}:{approval_round}:{escalations}"
-        await self._announce(refund, key, "refund_approval_reminder", "Approvers reminded of a refund")
+        sentence = "Approvers reminded of a refund"
+        await self._pager.post(Post(f"post:{key}", CHANNEL, waits(refund)), refund.case_id, sentence)
+        await self._announce(refund, key, "refund_approval_reminder", sentence)
 
     async def escalate_approval(self, refund_id: str, escalations: int, approval_round: int = 0) -> None:
-        """Announce that an approval is overdue and a lead's now. Once per question and escalation."""
+        """Call leads, and tell other systems, that an approval is theirs now. Once per question and escalation."""
         refund = await self._of(refund_id)
         key = f"refund_approval_overdue:{refund_id}:{approval_round}:{escalations}"
-        await self._announce(refund, key, "refund_approval_overdue", "Approval overdue: leads are asked")
+        sentence = "Approval overdue: leads are asked"
+        alert = Alert(f"alert:{key}", "lead", waits(refund), Level.WARNING)
+        await self._pager.push(alert, refund.case_id, sentence)
+        await self._announce(refund, key, "refund_approval_overdue", sentence)
 
     async def check_approval(self, refund_id: str, approval_round: int, policy_round: int) -> ApprovalVerdict:
         """Judge who completed the task, by the engine's records. Natural: the same records, the same verdict.
@@ -218,7 +231,11 @@ class RefundJobs:
         policy = await self._policy(policy_round)
         verdict = await self._approvals.verdict(refund, policy, _instance())
         assert verdict is not None  # noqa: S101  # no answer at all is a verdict, too
-        if not policy.fits(refund) or not verdict.complete or verdict.amount != refund.amount_minor:
+        if (
+            not policy.fits(refund, await self._refunds.unasked_before(refund))
+            or not verdict.complete
+            or verdict.amount != refund.amount_minor
+        ):
             await self._cases.write(approval_missing(refund, policy, policy_round, verdict))
             raise BusinessOutcome(Errors.APPROVAL_MISSING, "the records do not show every approval")
 

@@ -236,6 +236,10 @@ class TestNothingToRefund:
         desk = await paid(floor)
         first = await desk.ask("101.50")
         await desk.handed_over("late", 11_900, "EUR", reason="damaged")
+        task = await desk.task(
+            f"{desk.order_id}-late"
+        )  # the first one is not approved yet, so this one is asked for
+        assert (await desk.complete(task, await desk.somebody(Role.AGENT))).is_success
         await assert_paid_back_once(desk, f"{desk.order_id}-late", 1_750)
         assert (await desk.refund(first)).state == Standing.REQUESTED
 
@@ -256,10 +260,26 @@ class TestNothingToRefund:
         answers = await asyncio.gather(*(desk.post("20.00", "damaged") for _ in range(10)))
         statuses = sorted(answer.status_code for answer in answers)
         assert statuses == [202] * 5 + [409] * 5
-        for answer in answers:
-            if answer.status_code == 202:
-                await desk.ends(answer.json()["id"])
+        made = [await desk.refund(answer.json()["id"]) for answer in answers if answer.status_code == 202]
+        first, *others = sorted(made, key=lambda refund: refund.requested_at)
+        await desk.ends(first.id)
+        lead = await desk.somebody(Role.LEAD)
+        for refund in others:
+            assert (await desk.complete(await desk.task(refund.id), lead)).is_success
+            await desk.ends(refund.id)
         assert await desk.paid_back() == [2_000] * 5
+
+    async def test_small_ones_that_nobody_approves_do_not_add_up(self, floor: Floor) -> None:
+        """Together they come to 20.00 at most; what is more is for a person."""
+        desk = await paid(floor)
+        for amount in ("15.00", "5.00"):
+            await desk.ends(await desk.ask(amount, "damaged"))
+        third = await desk.ask("0.01", "damaged")
+        task = await desk.task(third)
+        assert task.candidate_groups == ["support"]
+        assert (await desk.complete(task, await desk.somebody(Role.AGENT))).is_success
+        await desk.ends(third)
+        assert sorted(await desk.paid_back()) == [1, 500, 1_500]
 
 
 class TestStopped:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import PostgresDsn, SecretStr
 from sqlalchemy import select, update
 
-from tests.fakes import FakeCarriers, FakeEventBus, FakeLedger, FakeMailer, FakePayments, FakeShop
+from tests.fakes import FakeAlerts, FakeCarriers, FakeEventBus, FakeLedger, FakeMailer, FakePayments, FakeShop
 from tests.processes.bench import an_order
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.db import Database
@@ -15,7 +15,7 @@ from workers.casefile.journal import SETTLING, Journal
 from workers.casefile.models import Effect, InboxRow, TimelineEntry
 from workers.casefile.refunds import Refunds, Wanted
 from workers.chargeback import Chargeback
-from workers.common import Effects, Handover
+from workers.common import Effects, Handover, Pager
 from workers.contracts.chargeback import DisputeFacts, Evidence
 from workers.ports.carriers import ParcelState
 from workers.ports.payments import Charge, Dispute
@@ -42,6 +42,7 @@ class DisputeBench:
         self.carriers = FakeCarriers()
         self.ledger = FakeLedger()
         self.events = FakeEventBus()
+        self.alerts = FakeAlerts()
         self.cases = Cases(database)
         self.refunds = Refunds(database)
         journal = Journal(database)
@@ -51,6 +52,7 @@ class DisputeBench:
             carriers=self.carriers,
             journal=journal,
             effects=Effects(journal, FakeMailer(), self.events, self.ledger),
+            pager=Pager(journal, self.alerts),
             cases=self.cases,
             refunds=self.refunds,
             handover=Handover(database, Bell(database), SETTINGS),

@@ -10,7 +10,7 @@ from sqlalchemy import insert, update
 
 from api.people import Role
 from tests.api.people import add
-from tests.fakes import FakeEventBus, FakeLedger, FakeMailer, FakePayments, FakeShop
+from tests.fakes import FakeAlerts, FakeEventBus, FakeLedger, FakeMailer, FakePayments, FakeShop
 from tests.processes.bench import an_order
 from workers.casefile.approvals import POLICY, TASK, Approvals
 from workers.casefile.cases import Cases
@@ -20,7 +20,7 @@ from workers.casefile.models import Effect
 from workers.casefile.record_models import Instance, Record
 from workers.casefile.refund_models import Refund
 from workers.casefile.refunds import Refunds
-from workers.common import Effects
+from workers.common import Effects, Pager
 from workers.ports.shop import Order
 from workers.refund import RefundJobs
 from workers.runtime.context import JobContext, enter_job
@@ -42,6 +42,7 @@ class RefundBench:
         self.instance = next(_numbers)
         self.shop, self.payments = FakeShop(self.order), FakePayments()
         self.charge = self.payments.pay(self.id, self.order.total)
+        self.alerts = FakeAlerts()
         self.ledger, self.mailer, self.events = FakeLedger(), FakeMailer(), FakeEventBus()
         self.cases, self.refunds = Cases(self.database), Refunds(self.database)
         journal = Journal(self.database)
@@ -50,6 +51,7 @@ class RefundBench:
             payments=self.payments,
             journal=journal,
             effects=Effects(journal, self.mailer, self.events, self.ledger),
+            pager=Pager(journal, self.alerts),
             cases=self.cases,
             refunds=self.refunds,
             approvals=Approvals(self.database),
@@ -73,7 +75,13 @@ class RefundBench:
     async def decide(self, approvals: int = 0, group: str = "support", **asked: Any) -> None:
         """The engine records what the policy said, about this refund unless told otherwise."""
         refund = await self.refund()
-        inputs = {"Input_Amount": refund.requested_minor, "Input_Reason": refund.reason, **asked}
+        together = refund.requested_minor + await self.refunds.unasked_before(refund)
+        inputs = {
+            "Input_Amount": refund.requested_minor,
+            "Input_Reason": refund.reason,
+            "Input_Together": together,
+            **asked,
+        }
         said = {"approvals": approvals, "group": group}
         await self._record("DECISION_EVALUATION", "EVALUATED", POLICY, {"inputs": inputs, "output": said})
 
@@ -128,6 +136,8 @@ class RefundBench:
             *self.ledger.postings.values(),
             *self.mailer.mails.values(),
             *self.events.events.values(),
+            *self.alerts.pushes.values(),
+            *self.alerts.posts.values(),
         ]
 
     async def timeline(self, kind: str = "") -> list[str]:

@@ -274,3 +274,7 @@ class TestBooksAndNews:
             ("chargeback_decision_due", about),
             ("chargeback_deadline_missed", about),
         ]
+        assert [(alert.to, alert.level, alert.message) for alert in bench.alerts.pushes.values()] == [
+            ("finance", "warning", f"Chargeback decision due: dispute {dispute_id} of order {bench.id}."),
+            ("lead", "critical", f"Chargeback deadline missed: dispute {dispute_id} of order {bench.id}."),
+        ]

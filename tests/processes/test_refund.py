@@ -153,6 +153,16 @@ class TestCheckApproval:
         await bench.complete(other)
         assert (await bench.jobs.check_approval(bench.refund_id, 2, 1)).approvals_complete
 
+    async def test_who_is_waited_for_hears_of_it(self, bench: RefundBench) -> None:
+        """First in the chat; when it is overdue, leads are called. Neither names the customer."""
+        await bench.compute()
+        await bench.jobs.remind_approvers(bench.refund_id, 1, 0)
+        await bench.jobs.escalate_approval(bench.refund_id, 1, 1)
+        [post], [alert] = bench.alerts.posts.values(), bench.alerts.pushes.values()
+        said = f"A refund of 20.00 EUR for order {bench.id} waits for approval."
+        assert (post.channel, post.text) == ("#refunds", said)
+        assert (alert.to, alert.level, alert.message) == ("lead", "warning", said)
+
 
 class TestExecuteRefund:
     """Money goes back once, and only when the records show every approval."""
@@ -164,7 +174,9 @@ class TestExecuteRefund:
         [made] = bench.payments.refunds.values()
         assert (made.amount, made.reference) == (Money(2_000, "EUR"), f"orderops-{bench.refund_id}")
 
-    @pytest.mark.parametrize("asked", [{"Input_Amount": 1_999}, {"Input_Reason": "goodwill"}])
+    @pytest.mark.parametrize(
+        "asked", [{"Input_Amount": 1_999}, {"Input_Reason": "goodwill"}, {"Input_Together": 1_999}]
+    )
     async def test_a_policy_that_was_asked_about_something_else_is_none(
         self, bench: RefundBench, asked: dict[str, Any]
     ) -> None:

@@ -35,10 +35,14 @@ class Policy:
     group: str
     amount: Any
     reason: Any
+    together: Any
+    """The amount with earlier ones that nobody approved. None where a table of before did not ask for it, or was
+    not told: then the strictest answer counts."""
 
-    def fits(self, refund: Refund) -> bool:
-        """Whether it was asked about this refund."""
-        return bool(self.amount == refund.requested_minor and self.reason == refund.reason)
+    def fits(self, refund: Refund, unasked_before: int) -> bool:
+        """Whether it was asked about this refund, and told no less of earlier ones than there is."""
+        enough = self.together is None or self.together >= refund.requested_minor + unasked_before
+        return bool(self.amount == refund.requested_minor and self.reason == refund.reason and enough)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +176,11 @@ async def policy_of(session: AsyncSession, instance: int, which: int = 0) -> Pol
     facts = (found[which - 1] if which else found[-1]).facts or {}
     asked, said = facts.get("inputs", {}), facts.get("output") or {}
     return Policy(
-        said.get("approvals", 2), said.get("group", "lead"), asked.get("Input_Amount"), asked.get("Input_Reason")
+        said.get("approvals", 2),
+        said.get("group", "lead"),
+        asked.get("Input_Amount"),
+        asked.get("Input_Reason"),
+        asked.get("Input_Together"),
     )
 
 

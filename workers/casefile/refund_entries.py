@@ -72,6 +72,12 @@ def approval_asked(refund: Refund, verdict: Verdict | None, question: str) -> En
     return Entry(refund.case_id, f"approval_asked:{refund.id}:{question}", "approval_asked", sentence, facts)
 
 
+def waits(refund: Refund) -> str:
+    """What approvers are told elsewhere, without a word from outside."""
+    amount = describe(Money(refund.amount_minor, refund.currency))
+    return f"A refund of {amount} for order {refund.case_id} waits for approval."
+
+
 def approval_missing(refund: Refund, policy: Policy, policy_round: int, verdict: Verdict) -> Entry:
     """Once per time that the policy was asked, and number of answers."""
     key = f"approval_missing:{refund.id}:{policy_round}:{len(verdict.answers)}"

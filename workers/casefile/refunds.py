@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, and_, cast, func, or_, select, update
+from sqlalchemy import Integer, and_, cast, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -118,6 +118,7 @@ async def enter(session: AsyncSession, wanted: Wanted, charge: Charge, left: Lef
             reason=wanted.reason,
             evidence=wanted.evidence,
             requested_by=wanted.requested_by,
+            requested_at=func.clock_timestamp(),  # while the order is locked: later is later
             state=Standing.REJECTED if failure else Standing.REQUESTED,
             failure=failure,
             finished_at=func.now() if failure else None,
@@ -157,6 +158,19 @@ class Refunds:
                 for refund in await of_order(session, order_id)
                 if refund.state in UNFINISHED and refund.finished_at is None
             ]
+
+    async def unasked_before(self, refund: Refund) -> int:
+        """What earlier refunds of the order come to that nobody approved. Never gets more, as they are earlier."""
+        approved = (
+            select(RefundApproval.task_key)
+            .where(RefundApproval.refund_id == Refund.id, RefundApproval.void.is_(None))
+            .exists()
+        )
+        earlier = tuple_(Refund.requested_at, Refund.id) < tuple_(refund.requested_at, refund.id)
+        of_order = and_(Refund.case_id == refund.case_id, _RESERVES, ~approved)
+        async with self._database.sessions() as session:
+            found = await session.scalar(select(func.sum(Refund.amount_minor)).where(of_order, earlier))
+        return int(found or 0)
 
     async def taken_on(self, order_id: str) -> Mapping[str, int]:
         """Refunds that the provider has taken on; read before the charge is."""

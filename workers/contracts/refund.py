@@ -102,6 +102,8 @@ class Refundable:
     reason: str
     refund_state: str
     refunded: int
+    unasked_before: int
+    """What earlier refunds of the order come to that nobody approved."""
 
 
 @dataclass(frozen=True, slots=True)
