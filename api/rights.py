@@ -92,6 +92,7 @@ ROUTES: Mapping[str, Right] = {
     "GET /ui/processes": Right.READ,
     "GET /ui/processes/{process_id}": Right.READ,
     "GET /ui/processes/{process_id}/diagram": Right.READ,
+    "GET /ui/escalations": Right.READ,
     "GET /ui/sla": Right.READ,
     "GET /ui/events": Right.READ,
     "GET /inbox": Right.READ,

@@ -22,7 +22,16 @@ from workers.runtime.errors import EngineUnavailable
 from workers.runtime.resources import models_dir
 
 LOCK = Path(__file__).parents[2] / ".assets" / "package-lock.json"
-PAGES = ("/ui", "/ui/cases", "/ui/tasks", "/ui/processes", "/ui/processes/fulfillment", "/ui/inbox", "/ui/sla")
+PAGES = (
+    "/ui",
+    "/ui/cases",
+    "/ui/tasks",
+    "/ui/processes",
+    "/ui/processes/fulfillment",
+    "/ui/inbox",
+    "/ui/escalations",
+    "/ui/sla",
+)
 
 
 @pytest.fixture

@@ -4,18 +4,24 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from tests.api.ui_data import ago
+from tests.api.ui_data import a_case, a_task, add, ago
+from tests.fakes.alerts import FakeAlerts
 from workers.adapters.local_analysis import LocalAnalysis
 from workers.casefile.answers import Answer, Answers
 from workers.casefile.business_hours import BusinessHours
 from workers.casefile.claims import Claim
 from workers.casefile.db import Database
+from workers.casefile.escalations import Escalations, HazardReports
+from workers.casefile.journal import Journal
 from workers.casefile.opening_hours import business_hours
 from workers.casefile.sla import Happened, Priority, Targets
 from workers.casefile.ticket_clocks import TicketClocks
 from workers.casefile.ticket_findings import Findings
 from workers.casefile.ticket_models import Channel
 from workers.casefile.tickets import Taken, Tickets, Written
+from workers.common import Pager
+from workers.contracts.hazard import case_of
+from workers.ports.alerts import Alert, Level
 from workers.ports.analysis import Ticket
 
 URGENT = Targets(Priority.URGENT, timedelta(hours=1), timedelta(hours=2), timedelta(hours=8))
@@ -72,3 +78,29 @@ async def day_of_tickets(database: Database) -> list[str]:
     )
     await Findings(database).corrected(changed, taken[3].number, {"intent": ("refund", "complaint")}, "person:ada")
     return [late, fresh, alone, changed]
+
+
+async def escalated(database: Database, assignee: str | None = None) -> tuple[str, str]:
+    """A ticket that tells of a hazard, whose second round is over; its id, and the product's case."""
+    ticket, product = (await written(database)).ticket_id, f"LAMP-{uuid.uuid4().hex[:8]}"
+    case = a_case(id=ticket, order_number=None)
+    books, hazard_case = Escalations(database), case_of(product)
+    await add(
+        database,
+        case,
+        a_case(id=hazard_case, order_number=None),
+        a_task(case, assignee=assignee, element_id="Task_HandleEscalation"),
+    )
+    told = {"why": "Somebody may get hurt.", "priority": "urgent", "hazard": "burn", "product": product}
+    escalation = await books.open(ticket, case.process_instance_key, **told)
+    pager = Pager(Journal(database, timedelta(seconds=1)), FakeAlerts())
+    for number, who in enumerate(("on-call", "lead"), start=1):
+        await books.reach(escalation, number)
+        alert = Alert(f"alert:{escalation}:{number}", who, "Somebody may get hurt.", Level.CRITICAL)
+        await pager.push(alert, ticket, f"{who} called")
+    for number in range(3):
+        await HazardReports(database).add(
+            hazard_case=hazard_case, product=product, hazard="burn", ticket_id=f"{ticket}.{number}",
+            order_id=None, reported_at=ago(),
+        )  # fmt: skip
+    return ticket, hazard_case

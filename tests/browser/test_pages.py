@@ -8,7 +8,7 @@ import pytest
 
 from api.people import Role
 from tests.api.test_hostile_text import asked
-from tests.api.ticket_story import day_of_tickets
+from tests.api.ticket_story import day_of_tickets, escalated
 from tests.api.ui_data import a_case, add
 from tests.browser import story
 from tests.browser.conftest import AXE, NARROW, SHOTS, WIDE, Visit, Visitor, missing
@@ -85,13 +85,19 @@ async def ticket(database: Database) -> str:
     return f"/ui/cases/{last}"
 
 
+async def escalations(database: Database) -> str:
+    await escalated(database)
+    await escalated(database, "ada")
+    return "/ui/escalations"
+
+
 async def nothing(_database: Database) -> str:
     return "/ui/cases/0"
 
 
 PAGES: list[Prepare] = [
     start, cases, case, hostile_case, stuck_case, tasks, no_tasks, free_task, processes, process, inbox, sla,
-    ticket, nothing,
+    ticket, escalations, nothing,
 ]  # fmt: skip
 
 
