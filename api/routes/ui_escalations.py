@@ -33,7 +33,7 @@ class Row:
     task: Task | None
     """To be done; None before the engine told of it."""
     woken: Sequence[Effect]
-    """Whom, by round; those of whom nothing is known yet included."""
+    """Whom, round by round; also where it is not known yet whether the alert arrived."""
     reports: int
     """Of hazards of the same product."""
     product_case: str | None

@@ -92,7 +92,7 @@ async def escalated(database: Database, assignee: str | None = None) -> tuple[st
         a_task(case, assignee=assignee, element_id="Task_HandleEscalation"),
     )
     told = {"why": "Somebody may get hurt.", "priority": "urgent", "hazard": "burn", "product": product}
-    escalation = await books.open(ticket, case.process_instance_key, **told)
+    escalation = await books.open(ticket, case.process_instance_key or 0, **told)
     pager = Pager(Journal(database, timedelta(seconds=1)), FakeAlerts())
     for number, who in enumerate(("on-call", "lead"), start=1):
         await books.reach(escalation, number)
