@@ -16,6 +16,7 @@ Form = dict[str, Any]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_COMPARED = re.compile(r'(?P<name>\w+) (?P<how>!?=) "(?P<word>[^"]*)"')
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -30,12 +31,14 @@ def check(form: Form | None, variables: Mapping[str, Any]) -> dict[str, Any]:
     """The variables a task is completed with, or 422 naming every field that will not do.
 
     An optional field that is left out, or null, stays as it was prefilled; an unticked checkbox is False, as in
-    the form.
+    the form. What the form hides for these answers is not asked for.
     """
     fields = {field["key"]: field for field in _fields(form or {})}
     found = [(key, "the form has no such field to fill in") for key in variables if key not in fields]
     for key, field in fields.items():
-        message = _complaint(field, variables.get(key))
+        value = variables.get(key)
+        asked = (value is not None and value != "") or not _hidden(field, variables)
+        message = _complaint(field, value) if asked else None
         if message:
             found.append((key, message))
     if found:
@@ -79,6 +82,18 @@ def _fields(component: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield from _fields(child)
         elif "key" in child and not child.get("disabled") and not child.get("readonly"):
             yield child
+
+
+def _hidden(field: Mapping[str, Any], variables: Mapping[str, Any]) -> bool:
+    """Whether the form hides a field: its condition compares answers with words, one or the other of them.
+
+    A field with a condition that is not of this kind counts as shown.
+    """
+    condition = field.get("conditional", {}).get("hide", "").removeprefix("=")
+    compared = [_COMPARED.fullmatch(part.strip()) for part in condition.split(" or ")]
+    return any(
+        (variables.get(found["name"]) == found["word"]) == (found["how"] == "=") for found in compared if found
+    )
 
 
 def _complaint(field: Mapping[str, Any], value: Any) -> str | None:  # noqa: PLR0911  # one per type of field

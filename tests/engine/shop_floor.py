@@ -32,6 +32,7 @@ from workers.adapters.mock_world import MockWorld
 from workers.casefile import migrate
 from workers.casefile.models import Case, Incident, Task
 from workers.casefile.record_models import Instance, Record
+from workers.common import Handover
 from workers.ports.carriers import ParcelState, Scan
 from workers.runtime import bootstrap
 from workers.runtime.bootstrap import Assembled
@@ -243,6 +244,11 @@ class Floor:
     async def scan(self, number: str, state: ParcelState, *, carrier: str = "dhl", **seen: Any) -> Scan:
         """Let a carrier see a parcel, now by the outside world's clock; nobody is told."""
         return await MockCarriers(self.world).scan(carrier, number, state, **seen)
+
+    @property
+    def handover(self) -> Handover:
+        """By which processes of ours tell each other something."""
+        return Handover(self.app.database, self.app.bell, self.app.settings)
 
     @property
     def bank(self) -> MockPayments:

@@ -27,8 +27,6 @@ OF_A_PROCESS = (
     "docs/processes/{}.svg",
 )
 SHARED = {"__init__", "common"}
-AHEAD_OF_ITS_DIAGRAM = {"workers/contracts/triage.py"}
-"""Customers' messages are taken in, and kept, before there is a process that answers them."""
 
 
 def stems(root: Path, pattern: str) -> list[str]:
@@ -57,7 +55,7 @@ def orphans(root: Path) -> Iterator[str]:
 def _strangers(root: Path, pattern: str, known: Callable[[str], bool]) -> Iterator[str]:
     for path in sorted(root.glob(pattern)):
         name = path.relative_to(root)
-        if not known(path.stem.removeprefix("test_")) and str(name) not in AHEAD_OF_ITS_DIAGRAM:
+        if not known(path.stem.removeprefix("test_")):
             yield f"{name} is named after nothing in bpmn/."
 
 
@@ -163,10 +161,6 @@ def test_every_process_has_all_its_files() -> None:
 
 def test_nothing_carries_the_name_of_no_process() -> None:
     assert list(orphans(ROOT)) == []
-
-
-def test_what_is_ahead_of_its_diagram_is_not_excused_any_longer_than_that() -> None:
-    assert {Path(name).stem for name in AHEAD_OF_ITS_DIAGRAM}.isdisjoint(stems(ROOT, "bpmn/*.bpmn"))
 
 
 def test_every_diagram_is_served(registered: dict[str, Process]) -> None:

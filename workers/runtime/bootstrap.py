@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 
-from workers import chargeback, escalation, fulfillment, hazard, refund, tracking
+from workers import chargeback, escalation, fulfillment, hazard, refund, resolution, tracking, triage
 from workers.adapters.address_facts import PostalAddresses
 from workers.adapters.gate import gated
 from workers.adapters.llm_analysis import Endpoint, LlmAnalysis
@@ -22,6 +22,8 @@ from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import MockSuppliers
 from workers.adapters.mock_world import MockWorld
+from workers.adapters.template_replies import TemplateReplies
+from workers.casefile.answers import Answers
 from workers.casefile.approvals import Approvals
 from workers.casefile.cases import Cases
 from workers.casefile.db import Database
@@ -32,7 +34,10 @@ from workers.casefile.records import Projection
 from workers.casefile.refunds import Refunds
 from workers.casefile.requests import CustomerRequests
 from workers.casefile.sealing import Seals
+from workers.casefile.shipments import Shipments
 from workers.casefile.ticket_clocks import TicketClocks
+from workers.casefile.ticket_findings import Findings
+from workers.casefile.tickets import Tickets
 from workers.common import Effects, Handover, Pager, Questions
 from workers.ports.addresses import Addresses
 from workers.ports.ads import Ads
@@ -45,6 +50,7 @@ from workers.ports.helpdesk import Helpdesk
 from workers.ports.ledger import Ledger
 from workers.ports.mail import Mailer
 from workers.ports.payments import Payments
+from workers.ports.replies import Replies
 from workers.ports.shop import Shop
 from workers.ports.supplier import Suppliers
 from workers.runtime.collectors import Books
@@ -71,6 +77,7 @@ class Outside:
     addresses: Addresses
     certificates: CertificateStore
     helpdesk: Helpdesk
+    replies: Replies
     alerts: Alerts
     ads: Ads
     analysis: TicketAnalysis | None = None
@@ -124,6 +131,7 @@ def mocked_outside(world: MockWorld) -> Outside:
         addresses=PostalAddresses(),
         certificates=KeptCertificates(world),
         helpdesk=MockHelpdesk(world),
+        replies=TemplateReplies(),
         alerts=MockAlerts(world),
         ads=MockAds(world),
     )
@@ -152,7 +160,10 @@ class Inside:
     public_url: str
     approvals: Approvals
     analysis: TicketAnalysis
-    clocks: TicketClocks
+    shipments: Shipments
+    tickets: Tickets
+    findings: Findings
+    answers: Answers
 
 
 def _inside(
@@ -175,6 +186,10 @@ def _inside(
         public_url=settings.public_url,
         approvals=Approvals(database),
         analysis=analysis,
+        shipments=Shipments(database),
+        tickets=Tickets(database),
+        findings=Findings(database),
+        answers=Answers(database),
         clocks=TicketClocks(database, settings.business_hours()),
     )
 
@@ -266,7 +281,41 @@ def _hazard(outside: Outside, inside: Inside) -> Process:
     return hazard.registration(jobs)
 
 
-PROCESSES = (_fulfillment, _tracking, _refund, _chargeback, _escalation, _hazard)
+def _triage(outside: Outside, inside: Inside) -> Process:
+    jobs = triage.Triage(
+        shop=outside.shop,
+        helpdesk=outside.helpdesk,
+        analysis=inside.analysis,
+        effects=inside.effects,
+        cases=inside.cases,
+        refunds=inside.refunds,
+        shipments=inside.shipments,
+        tickets=inside.tickets,
+        findings=inside.findings,
+        clocks=inside.clocks,
+    )
+    return triage.registration(jobs)
+
+
+def _resolution(outside: Outside, inside: Inside) -> Process:
+    jobs = resolution.Resolution(
+        helpdesk=outside.helpdesk,
+        replies=outside.replies,
+        analysis=inside.analysis,
+        journal=inside.journal,
+        effects=inside.effects,
+        pager=inside.pager,
+        cases=inside.cases,
+        shipments=inside.shipments,
+        tickets=inside.tickets,
+        findings=inside.findings,
+        answers=inside.answers,
+        clocks=inside.clocks,
+    )
+    return resolution.registration(jobs)
+
+
+PROCESSES = (_fulfillment, _tracking, _refund, _chargeback, _triage, _resolution, _escalation, _hazard)
 """Every process there is; each gets the ports that it names."""
 
 
