@@ -71,6 +71,10 @@ bench: setup ## how fast it is: figures, a table and a picture (ARGS=--quick; AR
 scale: setup ## how fast with 100,000 cases, and how fast it catches up (ARGS=--quick)
 	@$(BIN)/python -m tests.scale $(ARGS)
 
+.PHONY: tickets
+tickets: setup ## 5,000 real tickets through the webhook, and how each ends (ARGS=--quick)
+	@$(BIN)/python -m tests.tickets $(ARGS)
+
 .PHONY: model
 model: setup ## learn the ticket analysis anew from its phrases: less than two minutes
 	@$(BIN)/python -m tests.eval.train $(ARGS)

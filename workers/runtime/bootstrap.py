@@ -164,6 +164,7 @@ class Inside:
     tickets: Tickets
     findings: Findings
     answers: Answers
+    clocks: TicketClocks
 
 
 def _inside(
