@@ -116,9 +116,7 @@ class Resolution:
         so does paying back of no known order.
         """
         by = await self._who(asked, answer_round)
-        found, _ = await self._findings.analysis(ticket_id, message_number)
-        labels = corrections(found.labels, answer.labels) if asked is Route.ASK_HUMAN else {}
-        await self._findings.corrected(ticket_id, message_number, labels, by)
+        labels = await self._corrected(ticket_id, message_number, answer, by) if asked is Route.ASK_HUMAN else {}
         danger = not safety and "safety" in labels
         owed = answer.minor or _minor(answer.amount, currency if shopify_order_id else None)
         decided, why = _decided(answer.decision, why, danger=danger, owed=owed)
@@ -221,6 +219,14 @@ class Resolution:
             delivered_at=shipment.delivered_at if shipment else None,
             refunded=refunded,
         )
+
+    async def _corrected(
+        self, ticket_id: str, message_number: int, answer: Said, by: str
+    ) -> Mapping[str, tuple[str, str]]:
+        found, _ = await self._findings.analysis(ticket_id, message_number)
+        labels = corrections(found.labels, answer.labels)
+        await self._findings.corrected(ticket_id, message_number, labels, by)
+        return labels
 
     async def _who(self, asked: Route, count: int) -> str:
         """Who completed the task, by the records; they come a moment after it."""

@@ -11,6 +11,7 @@ from workers.adapters.mock_books import PostingRow, SupplierOrderRow
 from workers.casefile.models import Case, Incident
 from workers.runtime.demo.books import Books
 from workers.runtime.demo.feed import Feed
+from workers.runtime.demo.letters import Answered
 from workers.runtime.demo.money import Account, Money
 from workers.runtime.demo.plan import Journey, Plan, Trouble, planned
 from workers.runtime.demo.verdict import Verdict, judge, label
@@ -33,6 +34,7 @@ class Run:
     ended: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     money: Money = field(default_factory=lambda: Money({}, {}))
     journey: Journey = Journey.DELIVERED
+    tickets: Answered = field(default_factory=lambda: Answered(0, 0, 0, 0))
 
     @property
     def plan(self) -> Plan:
@@ -59,7 +61,7 @@ class Run:
     def judged(self) -> Verdict:
         """The verdict on it."""
         feed = Feed(httpx.AsyncClient(), "secret", 8, refused=self.refused)
-        return judge(self.plan, self.books, self.money, feed, self.answered, NOW)
+        return judge(self.plan, self.books, self.money, feed, self.answered, self.tickets, NOW)
 
     def label(self) -> str:
         """The row of the table in which A stands."""
@@ -132,6 +134,10 @@ def have_an_incident(run: Run) -> None:
     run.incidents.append(Incident(key=1, element_id="Task_Buy", message="no retries left"))
 
 
+def lose_a_ticket(run: Run) -> None:
+    run.tickets = Answered(1, 1, 1, 0)
+
+
 def book_a_refund_wrongly(run: Run) -> None:
     run.money = Money(run.money.accounts, {"A": -7})
 
@@ -163,6 +169,7 @@ async def test_orders_bought_booked_and_done_are_all_well(run: Run) -> None:
         (swap_postings, "order B is not booked as it was bought: 200 minor"),
         (have_an_incident, "incident at Task_Buy: no retries left"),
         (refuse_a_delivery, "order A: 401"),
+        (lose_a_ticket, "of 0 tickets 1 were written and 1 closed"),
         (book_a_refund_wrongly, "refunds of order A are not booked as they were given back: -7 minor"),
     ],
 )

@@ -182,7 +182,7 @@ class TestEscalated:
         ada = await customer(floor, "80.00")
         await ada.writes(BROKEN)
         lead = await ada.agent(Role.LEAD)
-        await handled(ada, lead, "refund", "We pay it back.", 8_000)
+        await handled(ada, lead, "refund", "We pay it back.", 80.0)
         await approved(floor, ada, "approve", Role.LEAD)
         await ada.reaches("Gateway_AwaitReply")
         assert await ada.paid_back() == [8_000]
@@ -206,11 +206,11 @@ class TestEscalated:
 
 
 async def handled(
-    one: Customer, who: Person, decision: str, reply: str | None = None, amount: int | None = None
+    one: Customer, who: Person, decision: str, reply: str | None = None, amount: float | None = None
 ) -> None:
     """Somebody completes *Handle escalation*."""
     task = await one.task("Task_HandleEscalation")
-    answers = {"escalation_decision": decision, "escalation_reply": reply, "escalation_amount": amount}
+    answers = {"escalation_decision": decision, "escalation_reply": reply, "refund_amount": amount}
     answer = await one.floor.http.post(
         f"/tasks/{task.key}/complete", json={"variables": answers}, headers=dict(who)
     )

@@ -61,6 +61,7 @@ class Answers:
         return await self._who(instance, ANSWER, count)
 
     async def _who(self, instance: int, element: str, count: int) -> str | None:
+        """Whoever completed it the `count`-th time; with 0, last."""
         completed = select(Record.facts).where(
             Record.process_instance_key == instance,
             Record.value_type == "USER_TASK",
@@ -69,9 +70,9 @@ class Answers:
         )
         async with self._database.sessions() as session:
             found = (await session.scalars(completed.order_by(Record.position))).all()
-        if len(found) < max(count, 1):
+        if not found or len(found) < count:
             return None
-        person = (found[max(count, 1) - 1] or {}).get("assignee")
+        person = (found[count - 1] or {}).get("assignee")
         return f"person:{person}" if person else NOBODY
 
     async def escalated_by(self, caller: int, element: str) -> str | None:
@@ -80,4 +81,4 @@ class Answers:
         last = called.order_by(Instance.started_at.desc(), Instance.key.desc()).limit(1)
         async with self._database.sessions() as session:
             instance = await session.scalar(last)
-        return await self._who(instance, element, 1) if instance else None
+        return await self._who(instance, element, 0) if instance else None

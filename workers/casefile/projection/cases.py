@@ -17,6 +17,9 @@ from workers.casefile.projection.tables import Tables, given, table
 MATCHED = "matched"
 """Outcome of a case that an instance began as and left, once its order was known."""
 
+TICKETS = "triage"
+"""Says how an order's case ended only where nothing else does: a question about it is no end of it."""
+
 _CASES, _INSTANCES, _INCIDENTS = table("cases"), table("instances"), table("incidents")
 _ids = func.any(bindparam("ids", type_=ARRAY(Text())))
 _opened = given(_CASES, "id", "process", "process_instance_key", "opened_at")
@@ -47,7 +50,7 @@ def _first(name: str, kind: Any, *order: Any) -> Any:
 
 
 _newest = _open.desc(), _roots.c.started_at.desc(), _roots.c.key.desc()
-_last = _roots.c.ended_at.desc().nulls_last(), _roots.c.key.desc()
+_last = _roots.c.process == TICKETS, _roots.c.ended_at.desc().nulls_last(), _roots.c.key.desc()
 _of_case = (
     select(
         _roots.c.id,

@@ -22,7 +22,7 @@ from workers.adapters.mock_world import MockWorld
 from workers.adapters.olist import read_jsonl, read_orders
 from workers.casefile.db import Database
 from workers.runtime.commands.stack import prepare_with_progress, say_how_to_log_in
-from workers.runtime.demo import books, verdict
+from workers.runtime.demo import books, letters, verdict
 from workers.runtime.demo.feed import Feed
 from workers.runtime.demo.money import read as read_money
 from workers.runtime.demo.outside import Outside, secrets_of
@@ -71,6 +71,7 @@ def demo(  # noqa: PLR0913, PLR0917  # one parameter per option
     delays: Annotated[float, typer.Option(min=0, max=1, help="Share stuck or lost on its way.")] = 0.04,
     refunds: Annotated[float, typer.Option(min=0, max=1, help="Share damaged on arrival.")] = 0.04,
     disputes: Annotated[float, typer.Option(min=0, max=1, help="Share disputed at the bank.")] = 0.02,
+    tickets: Annotated[float, typer.Option(min=0, max=1, help="Share whose customers write to us.")] = 0.10,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end.")] = False,
     instance: Annotated[str, typer.Option(help="Name of the stack; its data are deleted first.")] = "demo",
     base_port: Annotated[int | None, typer.Option(help="First of its ports.")] = None,
@@ -81,7 +82,7 @@ def demo(  # noqa: PLR0913, PLR0917  # one parameter per option
     The shares apply to --orders; the samples have one order of each trouble and of each journey.
     """
     began = _began()
-    rates = Rates(duplicates, out_of_stock, bad_addresses, supplier_errors, delays, refunds, disputes)
+    rates = Rates(duplicates, out_of_stock, bad_addresses, supplier_errors, delays, refunds, disputes, tickets)
     plan = _plan(orders, limit, rates)
     config = StackConfig(instance=instance, base_port=base_port, controlled_clock=True)
     start_afresh(config)
@@ -173,12 +174,14 @@ async def _run(plan: Plan, environment: dict[str, str], rate: float, began: date
         browsers = await hire(database, environment["ORDEROPS_PUBLIC_URL"])
         feed = Feed(http, secrets["shopify"], rate)
         people = People(http, world, token, plan.by_case, feed, browsers)
+        written = letters.Letters(http, secrets["zendesk"], plan, feed)
         outside = Outside(http, world, database, token, secrets, plan.by_case)
         time_passes = partial(travel, world, environment["ORDEROPS_ZEEBE_MANAGEMENT"])
         watching = _watch(plan, database, feed, people, time_passes)
-        await alongside(watching, feed.run(plan), people.run(), outside.run())
+        await alongside(watching, feed.run(plan), people.run(), outside.run(), written.run())
         found, money = await books.read(database, world, plan), await read_money(world, plan)
-        judged = verdict.judge(plan, found, money, feed, people.answered, began)
+        tickets = await letters.read(database, written.sent)
+        judged = verdict.judge(plan, found, money, feed, people.answered, tickets, began)
     await database.close()
     return judged
 

@@ -31,7 +31,7 @@ from workers.runtime.mocked import webhooks
 from workers.runtime.mocked.webhooks import Webhook
 
 CARRIER = "dhl"
-SIGNERS = ("shopify", "supplier", "aftership", "stripe")
+SIGNERS = ("shopify", "supplier", "aftership", "stripe", "zendesk")
 """Whose webhooks there are."""
 _REFERENCE = re.compile(r"orderops-(\d+)(-.+)?")
 _LOOK_EVERY_SECONDS = 0.5

@@ -40,6 +40,11 @@ _ANSWERS: dict[str, tuple[Json, str]] = {
     "Task_DecideOnMargin": ({"buy_anyway": True}, "margin accepted"),
     "Task_DecideOnParcel": ({"answer": "refund"}, "money back for the parcel"),
     "Task_DecideOnDispute": ({"response": "submit"}, "dispute answered"),
+    "Task_AnswerTicket": ({"decision": "send", "reply": "You find it on our pages."}, "ticket answered"),
+    "Task_HandleEscalation": (
+        {"escalation_decision": "answer", "escalation_reply": "Please stop using it. We call you today."},
+        "escalation handled",
+    ),
 }
 """What everybody answers who is asked to decide, and how it is noted."""
 _LOOK_EVERY_SECONDS = 0.5

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import cycle
 from typing import Any
 
 from workers.ports.shop import PAID
@@ -65,6 +66,14 @@ What stood still is sent again, or paid back where nobody has it any more."""
 SUPPLIER_ERRORS = (Trouble.ANSWER_LOST, Trouble.ERROR_AFTER, Trouble.BUSY)
 
 
+class Letter(StrEnum):
+    """What a customer writes to us about an order; the words themselves."""
+
+    WHERE = "Hello, where is my order? When will it arrive?"
+    QUESTION = "Is there a manual for the article that I ordered, and in which languages?"
+    DANGER = "It got so hot that it burned my hand!"
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Shares of orders, each decided for itself: one order may have several troubles."""
@@ -78,6 +87,8 @@ class Rates:
     refunds: float = 0.04
     """Goods that arrive damaged."""
     disputes: float = 0.02
+    tickets: float = 0.10
+    """Customers who write to us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,8 @@ class Planned:
     """Delivered a second time."""
     fresh_delivery_id: bool = False
     """The second delivery has an id of its own, as a replay has."""
+    letter: Letter | None = None
+    """What the customer writes, once the order was paid."""
 
     @property
     def case_id(self) -> str:
@@ -146,7 +159,10 @@ def _by_rates(order: Json, rates: Rates) -> Planned:
         troubles.add(SUPPLIER_ERRORS[int(drawn / rates.supplier_errors * len(SUPPLIER_ERRORS))])
     repeated = share(case_id, "repeated") < rates.duplicates
     journey = _journey_by_rates(case_id, rates)
-    return planned(order, troubles, journey, repeated=repeated, fresh=share(case_id, "fresh") < 0.5)
+    one = planned(order, troubles, journey, repeated=repeated, fresh=share(case_id, "fresh") < 0.5)
+    if (drawn := share(case_id, "letter")) >= rates.tickets:
+        return one
+    return with_letter(one, list(Letter)[int(drawn / rates.tickets * len(Letter))])
 
 
 def _journey_by_rates(case_id: str, rates: Rates) -> Journey:
@@ -164,14 +180,20 @@ def _journey_by_rates(case_id: str, rates: Rates) -> Journey:
 
 def one_of_each(orders: Sequence[Json]) -> Plan:
     """Every trouble and every journey has one order, in turn, as far as the orders go; every fifth is delivered
-    twice."""
-    troubles, journeys = list(Trouble), list(Journey)
+    twice, and of every fourth the customer writes to us."""
+    troubles, journeys, letters = list(Trouble), list(Journey), cycle(Letter)
     plan = Plan()
     for number, order in enumerate(orders):
         strike = [troubles.pop(0)] if troubles and number % 2 else []
         journey = journeys.pop(0) if journeys and not strike else Journey.DELIVERED
-        plan.orders.append(planned(order, strike, journey, repeated=number % 5 == 0, fresh=number % 10 == 0))
+        one = planned(order, strike, journey, repeated=number % 5 == 0, fresh=number % 10 == 0)
+        plan.orders.append(with_letter(one, next(letters)) if number % 4 == 0 else one)
     return plan
+
+
+def with_letter(one: Planned, letter: Letter) -> Planned:
+    """The same, and the customer writes to us; who has no mail address cannot."""
+    return replace(one, letter=letter) if one.order.get("email") else one
 
 
 def planned(

@@ -13,6 +13,7 @@ from workers.ports.currencies import to_decimal
 from workers.ports.values import Money as Amount
 from workers.runtime.demo.books import Books, percentile
 from workers.runtime.demo.feed import Feed
+from workers.runtime.demo.letters import Answered
 from workers.runtime.demo.money import Account, Money
 from workers.runtime.demo.plan import Journey, Plan, Planned
 
@@ -39,6 +40,9 @@ class Figures:
     """Disputes that were accepted are among them."""
     profit: Mapping[str, int]
     """By currency: revenue without the cost of goods, refunds and chargebacks."""
+    tickets: int
+    tickets_answered_by_itself: int
+    tickets_escalated: int
     deliveries: int
     duplicates: int
     """Deliveries that the inbox knew already."""
@@ -65,7 +69,13 @@ class Verdict:
 
 
 def judge(  # all that a run leaves behind
-    plan: Plan, books: Books, money: Money, feed: Feed, answered: Mapping[str, Sequence[str]], began: datetime
+    plan: Plan,
+    books: Books,
+    money: Money,
+    feed: Feed,
+    answered: Mapping[str, Sequence[str]],
+    tickets: Answered,
+    began: datetime,
 ) -> Verdict:
     """Compare what was planned with what the books say."""
     outcomes = Counter(label(one, books, answered.get(one.case_id, ())) for one in plan.orders)
@@ -79,6 +89,9 @@ def judge(  # all that a run leaves behind
         f"refunds of order {case_id} are not booked as they were given back: {minor} minor units between"
         for case_id, minor in money.differences.items()
     ]
+    wanted = sum(one.letter is not None for one in plan.orders)
+    if (tickets.written, tickets.closed) != (wanted, wanted):
+        complaints.append(f"of {wanted} tickets {tickets.written} were written and {tickets.closed} closed")
     seconds = books.seconds_to_supply()
     first = min(books.supplied_at.values(), default=None)
     figures = Figures(
@@ -92,6 +105,9 @@ def judge(  # all that a run leaves behind
         chargebacks_won=books.those_that("chargeback", "chargeback_won"),
         chargebacks_lost=books.those_that("chargeback", "chargeback_lost", "chargeback_accepted"),
         profit={currency: account.profit for currency, account in money.sums().items()},
+        tickets=tickets.written,
+        tickets_answered_by_itself=tickets.by_itself,
+        tickets_escalated=tickets.escalated,
         deliveries=feed.deliveries,
         duplicates=feed.duplicates,
         incidents=len(books.incidents),
@@ -176,6 +192,8 @@ def table(verdict: Verdict) -> Table:
     rows.add_section()
     rows.add_row("orders / cases", f"{figures.orders} / {figures.cases}")
     rows.add_row("deliveries, of them repeated", f"{figures.deliveries}, {figures.duplicates}")
+    ticketed = f"{figures.tickets}, {figures.tickets_answered_by_itself}, {figures.tickets_escalated}"
+    rows.add_row("tickets, answered without a person, escalated", ticketed)
     rows.add_row("supplier orders in the suppliers' books", str(figures.supplier_orders))
     rows.add_row("ledger against the books of suppliers and payment provider", str(figures.ledger_difference))
     rows.add_row("open incidents", str(figures.incidents))
