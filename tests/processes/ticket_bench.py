@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from time import time
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
@@ -37,7 +37,7 @@ from workers.resolution import Resolution
 from workers.runtime.context import JobContext, enter_job
 from workers.triage import Triage
 
-_numbers = itertools.count(int(time() * 1000))
+_numbers = itertools.count(uuid4().int % 10**15)
 NORMAL = {"priority": "normal", "queue": "support", "first_response": 240, "update": 480, "resolution": 1440}
 
 
