@@ -35,7 +35,12 @@ async def add(database: Database, *rows: Base) -> None:
         session.add_all([*rows, *(an_instance(case) for case in cases)])
 
 
-FORMS = {"Task_CorrectAddress": (1, "fulfillment_address"), "Task_DecideOnMargin": (2, "fulfillment_margin")}
+FORMS = {
+    "Task_CorrectAddress": (1, "fulfillment_address"),
+    "Task_DecideOnMargin": (2, "fulfillment_margin"),
+    "Task_AnswerTicket": (3, "resolution_answer"),
+    "Task_HandleEscalation": (4, "escalation_handling"),
+}
 """By task: key and id of its form."""
 
 
