@@ -17,6 +17,7 @@ from tests.api.fake_engine import FakeEngine
 from tests.api.people import Browser, browser
 from tests.api.ui_data import a_case, a_task, add, ago, an_element, an_incident, an_instance, form_of, number, text
 from workers.casefile.db import Database
+from workers.casefile.lists import COUNTED
 from workers.casefile.record_models import Definition
 from workers.runtime.errors import EngineUnavailable
 from workers.runtime.resources import models_dir
@@ -164,9 +165,9 @@ class TestProcesses:
         before = await counted(auditor)
         await add(database, going, stuck, over, *more, *refunds, wrong)
         after = await counted(auditor)
-        assert after["refund", "open"] == before["refund", "open"] + 1
+        assert after["refund", "open"] == min(before["refund", "open"] + 1, COUNTED)
         assert after["refund", "incident"] == before["refund", "incident"] + 1
-        assert after["fulfillment", "open"] == before["fulfillment", "open"] + 2
+        assert after["fulfillment", "open"] == min(before["fulfillment", "open"] + 2, COUNTED)
         assert after["fulfillment", "incident"] == before["fulfillment", "incident"]
         for (process, state), figure in after.items():
             page = await text(auditor, f"/ui/cases?state={state}&process={process}")

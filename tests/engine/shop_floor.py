@@ -298,7 +298,8 @@ async def opened(settings: Settings, api_url: str, management_url: str) -> Async
         await deploy(app.engine, app.processes)
         host = Host([job for process in app.processes for job in process.jobs], GrpcJobGateway(app.engine.channel))
         working = asyncio.create_task(host.run(stop))
-        async with httpx.AsyncClient(base_url=api_url) as http:
+        limits = httpx.Limits(keepalive_expiry=2)  # before the server's own five seconds are over
+        async with httpx.AsyncClient(base_url=api_url, limits=limits) as http:
             yield Floor(app, world, http, management_url, host)
         stop.set()
         for server in servers:

@@ -8,6 +8,7 @@ from tests.engine.refund_desk import Desk, Person
 from tests.engine.shop_floor import Floor
 from tests.engine.ticket_desk import BROKEN, HARM, SUGGESTION, Customer, customer, disputed, stranger
 from workers.casefile.finding_models import TicketLabel
+from workers.contracts.triage import PROCESS, REPLIED, TicketReplied
 
 pytestmark = pytest.mark.engine
 OURS = "process:resolution"
@@ -100,6 +101,9 @@ class TestByAPerson:
         task = await bob.is_answered("ask_customer", reply="Which lamp do you mean?")
         await bob.reaches("Task_AwaitAnswer")
         assert await bob.status() == "pending"
+        again = TicketReplied(ticket_id=bob.ticket_id, message_number=bob.number)
+        await floor.handover.tell(PROCESS, REPLIED, again)
+        await bob.takes("Flow_AnswerReadBefore")
         await bob.writes("The reading lamp, please.")
         await bob.takes("Flow_CustomerAnswered")
         await bob.is_answered("send", after=task.key)

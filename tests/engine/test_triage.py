@@ -55,6 +55,7 @@ async def test_a_customer_who_replies_reopens_the_ticket(floor: Floor) -> None:
     await ada.writes(SUGGESTION)
     assert ada.ticket_id == first, "never a second ticket"
     await ada.takes("Flow_Reopened")
+    await ada.takes("Flow_ReadBefore")
     await ada.task()
     assert (await ada.ticket()).state == "open"
     assert await ada.status() == "open"

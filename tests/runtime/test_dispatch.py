@@ -357,10 +357,11 @@ async def test_collaborators_can_read_which_job_is_being_done() -> None:
     async def handler(shopify_order_id: str) -> None:
         seen.append(current_job())
 
+    before = current_job()
     await run(handler, shopify_order_id="1")
     assert seen[0] is not None
     assert (seen[0].process, seen[0].job_type, seen[0].element_id) == ("test", "test.do", "Task_Do")
-    assert current_job() is None
+    assert current_job() is before
 
 
 class TestBackOff:
