@@ -5,6 +5,7 @@ What customers write is data: it is read by the analysis and shown as text, and 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -101,8 +102,8 @@ class Triage:
         """
         ticket = await self._ticket(ticket_id)
         orders = await self._orders(ticket)
-        text = _unanswered(ticket, await self._tickets.messages(ticket_id), message_number)
-        found = await self._analysis.analyse(port.Ticket(text, articles_of(orders)))
+        text = _unanswered(await self._tickets.messages(ticket_id), message_number)
+        found = await self._read(ticket.subject, text, articles_of(orders))
         claim = claim_of(found, orders, shopify_order_id)
         order_id = claim.order.id if claim.order else None
         if claim.order is not None:
@@ -173,6 +174,14 @@ class Triage:
         await self._effects.change(key, entry, lambda: self._helpdesk.set_status(ticket_id, TicketStatus.CLOSED))
         return Closed(closed=True)
 
+    async def _read(self, subject: str, text: str, articles: tuple[port.Article, ...]) -> Analysis:
+        """Danger, damage and numbers count wherever they stand; what is wanted says the text, where there is one:
+        subjects are often a form's, "Order 1001"."""
+        whole = await self._analysis.analyse(port.Ticket(f"{subject}\n\n{text}".strip(), articles))
+        if not subject or not text.strip():
+            return whole
+        return replace(whole, intents=(await self._analysis.analyse(port.Ticket(text, articles))).intents)
+
     async def _set_clocks(self, ticket: Ticket, message_number: int, targets: Targets) -> Standing:
         note, number = self._clocks.note, message_number
         await note(ticket.id, "opened", Happened.OPENED, targets=targets, at=ticket.opened_at)
@@ -199,14 +208,13 @@ class Triage:
         return ticket
 
 
-def _unanswered(ticket: Ticket, messages: Sequence[TicketMessage], upto: int) -> str:
-    """The subject, and what the customer wrote after our last answer; all of it where that is nothing."""
+def _unanswered(messages: Sequence[TicketMessage], upto: int) -> str:
+    """What the customer wrote after our last answer; all of it where that is nothing."""
     read = [message for message in messages if message.id <= upto]
     answered = max((message.id for message in read if message.author == Author.AGENT), default=0)
     written = [message for message in read if message.author == Author.CUSTOMER]
     news = [message for message in written if message.id > answered] or written
-    subject = [ticket.subject] if answered == 0 and ticket.subject else []
-    return "\n\n".join([*subject, *(message.text for message in news)])
+    return "\n\n".join(message.text for message in news)
 
 
 def _likely(found: Analysis) -> tuple[str, ...]:

@@ -85,6 +85,15 @@ class TestWhatItSays:
         await bench.analyse()
         assert bench.analysis.asked[-1].text == "Thanks!"
 
+    async def test_a_subject_says_where_danger_is_and_not_what_is_wanted(self, bench: TicketBench) -> None:
+        bench.ticket_id += "-s"
+        await bench.write("Is there a manual?", subject="Order 1001")
+        await bench.analyse()
+        assert [asked.text for asked in bench.analysis.asked] == [
+            "Order 1001\n\nIs there a manual?",
+            "Is there a manual?",
+        ]
+
     async def test_what_is_written_later_is_read_later(self, bench: TicketBench) -> None:
         first = bench.number
         await bench.write("And another thing.")
