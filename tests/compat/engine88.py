@@ -55,7 +55,7 @@ def running_engine88(log: Path) -> Iterator[Engine88]:
     """The engine for as long as the block lasts, and never longer than this process: it ends with its input."""
     port = free_base_port()
     class_path = ":".join(str(jar) for jar in jars(JARS, f"the engine of Camunda {VERSION}"))
-    memory = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    memory = ["-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     java = [str(find_java().path), *memory, "-cp", class_path, "groovy.ui.GroovyMain"]
     with log.open("w") as errors:
         process = subprocess.Popen(

@@ -1,0 +1,7 @@
+"""How many reports are enough, on the engine of Camunda 8.8: the very rows of tests/decisions."""
+
+import pytest
+
+from tests.decisions.test_hazard_threshold import *  # noqa: F403  # whatever is tested there is tested here
+
+pytestmark = pytest.mark.compat

@@ -1,0 +1,7 @@
+"""How urgent a ticket is, on the engine of Camunda 8.8: the very rows of tests/decisions."""
+
+import pytest
+
+from tests.decisions.test_priority import *  # noqa: F403  # whatever is tested there is tested here
+
+pytestmark = pytest.mark.compat
