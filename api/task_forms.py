@@ -50,9 +50,11 @@ class Sheet:
 
 
 def _shown(part: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
-    """What hangs on something that is not known yet is hidden at first."""
-    condition = _VARIABLE.match(part.get("conditional", {}).get("hide", ""))
-    return condition is None or condition.group(1) in data
+    """What hangs on something that is not known yet is hidden at first, unless certain answers only hide it."""
+    hide = part.get("conditional", {}).get("hide", "")
+    condition = _VARIABLE.match(hide)
+    by_answers = ' = "' in hide and "!=" not in hide and "null" not in hide
+    return condition is None or by_answers or condition.group(1) in data
 
 
 def _height(part: Mapping[str, Any], letters: int) -> int:

@@ -13,35 +13,36 @@ from workers.casefile.models import Task
 pytestmark = pytest.mark.browser
 
 
-async def waiting(database: Database, engine: TellingEngine, element: str, *groups: str) -> Task:
-    """A ticket that waits for a person."""
+async def waiting(database: Database, engine: TellingEngine, element: str, *groups: str) -> tuple[str, Task]:
+    """A case with a ticket that waits for a person."""
     process = "escalation" if element == "Task_HandleEscalation" else "resolution"
     case = a_case(process="triage", order_number=None, total_minor=None, currency=None)
     task = a_task(case, process=process, element_id=element, candidate_groups=list(groups), priority=75)
     await add(database, case, task)
     engine.open_tasks[task.key] = None
-    return task
+    return case.id, task
 
 
 async def takes(somebody: Visitor, task: Task) -> None:
-    await somebody.page.locator(f"#claim-{task.key}").click()
-    await somebody.page.wait_for_url(f"**/ui/tasks/{task.key}")
+    await somebody.page.goto(f"/ui/tasks/{task.key}")
+    await somebody.page.get_by_role("button", name="Take").click()
+    await expect(somebody.page.get_by_role("button", name="Complete the task")).to_be_visible()
     await drawn(somebody)
 
 
 async def test_a_queue_is_shared(visit: Visit, database: Database, engine_seen: TellingEngine) -> None:
     """Each takes another ticket; what one has, the others see; the lead gets what was escalated."""
-    first, second = [
-        await waiting(database, engine_seen, "Task_AnswerTicket", "support", "lead") for _ in range(2)
-    ]
-    dangerous = await waiting(database, engine_seen, "Task_HandleEscalation", "lead")
-    ada, bob = [await visit("/ui/tasks?whose=unclaimed", Role.AGENT) for _ in range(2)]
+    case_id, first = await waiting(database, engine_seen, "Task_AnswerTicket", "support", "lead")
+    _, second = await waiting(database, engine_seen, "Task_AnswerTicket", "support", "lead")
+    _, dangerous = await waiting(database, engine_seen, "Task_HandleEscalation", "lead")
+    ada = await visit("/ui/tasks?whose=unclaimed", Role.AGENT)
+    bob = await visit(f"/ui/tasks/{first.key}", Role.AGENT)
     lead = await visit("/ui/tasks?whose=unclaimed", Role.LEAD)
-    await expect(bob.page.locator(f"#claim-{dangerous.key}")).to_have_count(0)
     await expect(bob.page.locator("#live")).to_have_text("Live")
+    await expect(bob.page.get_by_role("button", name="Take")).to_be_visible()
     await takes(ada, first)
-    await tell(database, "any")
-    await expect(bob.page.locator(f"#claim-{first.key}")).to_have_count(0, timeout=3000)
+    await tell(database, case_id)
+    await expect(bob.page.get_by_role("button", name="Take")).to_have_count(0, timeout=3000)
     await takes(bob, second)
     await takes(lead, dangerous)
 
@@ -72,7 +73,7 @@ async def test_a_queue_is_shared(visit: Visit, database: Database, engine_seen: 
 async def test_words_to_the_customer_are_asked_for(
     visit: Visit, database: Database, engine_seen: TellingEngine
 ) -> None:
-    task = await waiting(database, engine_seen, "Task_AnswerTicket", "support", "lead")
+    _, task = await waiting(database, engine_seen, "Task_AnswerTicket", "support", "lead")
     ada = await visit("/ui/tasks?whose=unclaimed", Role.AGENT)
     await takes(ada, task)
     await ada.page.get_by_label("Send the answer below", exact=True).check()
