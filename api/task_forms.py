@@ -20,7 +20,7 @@ DRAWN = 5
 
 _EMPTY: Form = {"type": "default", "components": []}
 _VARIABLE = re.compile(r"=\s*(\w+)")
-_FRAME, _LINE, _HEADING, _GAP, _FIELD, _CHOICE = 124, 24, 24, 16, 40, 28
+_FRAME, _LINE, _HEADING, _GAP, _FIELD, _CHOICE = 124, 24, 28, 16, 40, 28
 """Heights in pixels, as form-js draws with our styles."""
 
 
@@ -67,6 +67,8 @@ def _height(part: Mapping[str, Any], letters: int) -> int:
     answer = _FIELD
     if part["type"] == "textarea":
         answer = 2 * _FIELD
+    elif part["type"] == "checkbox":  # beside its label
+        answer = _GAP
     elif part["type"] in {"radio", "checklist"}:
         answer = _CHOICE * len(part.get("values", ()))
     return _GAP + _LINE * (1 + described) + answer

@@ -21,7 +21,7 @@ from workers.common import Effects, Pager, recorded
 from workers.contracts.resolution import MESSAGES, OUTCOMES, Answered, Decision, Draft, Errors, Route, Said
 from workers.ports.alerts import Post
 from workers.ports.analysis import Ticket, TicketAnalysis
-from workers.ports.currencies import exactly
+from workers.ports.currencies import as_written
 from workers.ports.events import Event
 from workers.ports.helpdesk import Helpdesk, SentReply, TicketStatus
 from workers.ports.replies import Replies, ReplyFacts
@@ -269,7 +269,7 @@ def _minor(amount: float | str | None, currency: str | None) -> int | None:
     if amount is None or currency is None:
         return None
     try:
-        minor = exactly(str(amount).strip().replace(",", "."), currency).minor
+        minor = as_written(str(amount), currency).minor
     except ValueError:
         return None
     return minor if minor > 0 else None

@@ -16,7 +16,7 @@ from workers.casefile.db import Database
 from workers.casefile.people_models import User
 from workers.casefile.record_models import Instance, Record
 from workers.casefile.refund_models import Refund
-from workers.ports.currencies import describe, exactly
+from workers.ports.currencies import as_written, describe
 from workers.ports.values import Money
 
 TASK, POLICY = "Task_ApproveRefund", "Task_DecideApproval"
@@ -148,7 +148,7 @@ def amount_of(refund: Refund, amount: int, answer: Answer) -> int:
     """What is approved; ValueError when it cannot be read."""
     if answer.decision != "change":
         return amount
-    return exactly((answer.amount or "").strip().replace(",", "."), refund.currency).minor
+    return as_written(answer.amount or "", refund.currency).minor
 
 
 class Approvals:

@@ -51,6 +51,11 @@ def exactly(text: str, currency: str) -> Money:
     return money
 
 
+def as_written(text: str, currency: str) -> Money:
+    """The same of what a person wrote: 12.50, or 12,50."""
+    return exactly(text.strip().replace(",", "."), currency)
+
+
 def split(minor: int, weights: Sequence[int]) -> list[int]:
     """An amount by weights, to the unit: what is rounded off one share is in the next, so they sum up to it.
 
