@@ -5,7 +5,6 @@ person decided, and who it was, is what the engine recorded, never a variable al
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from workers.casefile.answers import Answer, Answers, corrections
 from workers.casefile.cases import Cases, Entry
@@ -142,10 +141,6 @@ class Resolution:
     ) -> None:
         """Answer the customer. Once per instance, by the journal and by the helpdesk's key."""
         key = f"reply:{ticket_id}:{_instance()}"
-
-        async def find(_request: Mapping[str, Any]) -> SentReply | None:
-            return await self._helpdesk.find_reply(key)
-
         await self._journal.once(
             Intent(
                 key=key,
@@ -154,7 +149,7 @@ class Resolution:
                 request={"ticket_id": ticket_id},
                 result_type=SentReply,
                 call=lambda: self._helpdesk.send_reply(ticket_id, key, reply, language or ""),
-                find=find,
+                find=lambda _request: self._helpdesk.find_reply(key),
                 entry=lambda sent: Entry(
                     case_id, key, "reply_sent", f"Ticket {ticket_id} answered", {"reply_id": sent.id}
                 ),
