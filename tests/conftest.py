@@ -126,6 +126,7 @@ def engine(scratch: Path) -> Iterator[Stack | Containers]:
         return
     config = StackConfig(
         instance="tests",
+        short_lived=True,
         home=scratch,
         base_port=base_port,
         apps=False,

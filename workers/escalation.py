@@ -27,7 +27,7 @@ from workers.ports.currencies import describe, exponent
 from workers.ports.events import Event
 from workers.runtime.context import current_job
 from workers.runtime.form_text import as_words
-from workers.runtime.jobs import Job, Process
+from workers.runtime.jobs import Handler, Job, Process
 
 TASK = "Task_HandleEscalation"
 CHANNEL = "#urgent"
@@ -195,8 +195,8 @@ def _instance() -> int:
     return job.process_instance_key if job else 0
 
 
-def registration(jobs: Escalation) -> Process:
-    """Everything bpmn/escalation.bpmn needs of us."""
+def registration(jobs: Escalation, analyse_messages: Handler) -> Process:
+    """Everything bpmn/escalation.bpmn needs of us; a message is analysed as triage does it."""
     return Process(
         id=PROCESS,
         jobs=(
@@ -205,6 +205,7 @@ def registration(jobs: Escalation) -> Process:
             Job("escalation.report_hazard", jobs.report_hazard),
             Job("escalation.alert", jobs.alert),
             Job("escalation.note_reply", jobs.note_reply),
+            Job("escalation.analyse_messages", analyse_messages),
             Job("escalation.look_for_claim", jobs.look_for_claim),
             Job("escalation.note_handled", jobs.note_handled),
         ),

@@ -56,11 +56,12 @@ class Ground:
 
 
 @contextmanager
-def ground(lengths: Lengths, say: Say, partitions: int = 1) -> Iterator[Ground]:
+def ground(lengths: Lengths, say: Say, partitions: int = 1, short_lived: bool = False) -> Iterator[Ground]:
     """A stack of the benchmarks' own, with logs as production writes them."""
     with tempfile.TemporaryDirectory(prefix="orderops-bench-", ignore_cleanup_errors=True) as folder:
         config = StackConfig(
             instance="bench",
+            short_lived=short_lived,
             home=Path(folder),
             base_port=free_base_port(),
             partitions=partitions,

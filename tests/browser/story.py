@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import update
+
 from tests.api.ui_data import (
     HOSTILE,
     a_case,
@@ -59,6 +61,12 @@ def _order(name: str, title: str) -> dict[str, Any]:
             {"sku": "BULB-27", "title": "Bulb", "quantity": 10, "unit_price": {"minor": 50, "currency": "EUR"}},
         ],
     }  # fmt: skip
+
+
+async def nobody_waits(database: Database) -> None:
+    """Whatever waits is done: what comes next stands at the top of the list."""
+    async with database.sessions.begin() as session:
+        await session.execute(update(Task).where(Task.state == "open").values(state="completed"))
 
 
 async def waiting(database: Database, assignee: str | None = None, hostile: bool = False) -> tuple[Case, Task]:

@@ -274,6 +274,7 @@ class TestKeyboard:
         self, visit: Visit, database: Database, engine_seen: TellingEngine
     ) -> None:
         """From the list to the end: every stop is reached with Tab, and pressed or filled in there."""
+        await story.nobody_waits(database)
         case, task = await story.waiting(database)
         engine_seen.open_tasks[task.key] = None
         visitor = await visit("/ui/tasks?whose=unclaimed", Role.AGENT)

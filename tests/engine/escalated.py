@@ -16,7 +16,10 @@ from tests.engine.shop_floor import Floor
 from workers.adapters.mock_books import EventRow
 from workers.adapters.mock_support_books import AlertRow, PostRow
 from workers.casefile.escalation_models import Escalation
+from workers.casefile.finding_models import TicketAnalysis
 from workers.casefile.models import Task
+from workers.casefile.ticket_models import Channel
+from workers.casefile.tickets import Tickets, Written
 
 CALLER = b"""<?xml version="1.0" encoding="UTF-8"?>
 <bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -55,11 +58,24 @@ class Ticket:
     floor: Floor
     id: str
     case_id: str
+    number: int
+    """Of the message that it was escalated for."""
 
-    async def writes_again(self, number: int) -> None:
-        """The customer writes more, and the api tells the engine."""
+    async def writes_again(self, text: str) -> int:
+        """The customer writes more, and the engine is told; gives the message's number."""
+        number = await _write(self.floor, self.id, text)
+        await self.is_told(number, "new")
+        return number
+
+    async def is_told(self, number: int, how: str) -> None:
+        """The engine hears of a message."""
         variables = {"ticket_id": self.id, "message_number": number}
-        await publish(self.floor, "ticket_replied", self.id, f"{self.id}-{number}", variables)
+        await publish(self.floor, "ticket_replied", self.id, f"{self.id}-{number}-{how}", variables)
+
+    async def read(self, number: int) -> TicketAnalysis | None:
+        """What was found in what the customer had written up to this message."""
+        async with self.floor.app.database.sessions() as session:
+            return await session.get(TicketAnalysis, (self.id, number))
 
     async def alerts(self) -> Sequence[str]:
         """Who was called so far, by the service's own books."""
@@ -103,9 +119,10 @@ class Ticket:
 async def escalate(floor: Floor, case_id: str | None = None, **facts: Any) -> Ticket:
     """Escalate a new ticket: dangerous, and of nobody's order, unless it is said otherwise."""
     ticket_id = f"chat-{next(_numbers)}"
+    number = await _write(floor, ticket_id, "The lamp burned my hand, I had to go to the hospital!")
     told: Mapping[str, Any] = {
         "ticket_id": ticket_id,
-        "message_number": 5,
+        "message_number": number,
         "why": "Somebody may be harmed",
         "priority": "urgent",
         "safety": True,
@@ -116,7 +133,13 @@ async def escalate(floor: Floor, case_id: str | None = None, **facts: Any) -> Ti
         **facts,
     }
     await publish(floor, "test_escalation_asked", ticket_id, ticket_id, told)
-    return Ticket(floor, ticket_id, case_id or ticket_id)
+    return Ticket(floor, ticket_id, case_id or ticket_id, number)
+
+
+async def _write(floor: Floor, ticket_id: str, text: str) -> int:
+    message_id = f"{ticket_id}-{next(_numbers)}"
+    written = Written(ticket_id, message_id, Channel.CHAT, "john@example.com", "John Example", "", text)
+    return (await Tickets(floor.app.database).take(written)).number
 
 
 async def publish(floor: Floor, name: str, key: str, message_id: str, variables: Mapping[str, Any]) -> None:

@@ -38,7 +38,7 @@ class TestHandling:
         done = await floor.http.post(f"/tasks/{task.key}/complete", json=answer, headers=dict(lead))
         assert done.status_code == 200, done.text
         name = lead["X-Name"]
-        assert await ticket.got() == ["answer", "Please stop using it.", "null", f"person:{name}", "5"]
+        assert await ticket.got() == ["answer", "Please stop using it.", "null", f"person:{name}", str(ticket.number)]
         row = await ticket.row()
         assert (row.handled_by, row.round) == (name, 1)
         await floor.travel(hours=1)
@@ -107,16 +107,20 @@ class TestTheChain:
 class TestReplies:
     async def test_the_customer_writes_again_and_whoever_is_on_call_hears_of_it_once(self, floor: Floor) -> None:
         ticket = await escalate(floor)
-        await ticket.task()
-        await ticket.writes_again(4)
+        task = await ticket.task()
+        await ticket.is_told(ticket.number, "late")
         await took(ticket, "Flow_MessageKnown")
-        await ticket.writes_again(7)
-        await took(ticket, "Flow_ReplyNoted")
+        number = await ticket.writes_again("The lamp exploded, and there is smoke everywhere.")
+        await took(ticket, "Flow_ReplyRead")
+        read = await ticket.read(number)
+        assert read is not None
+        assert read.safety
+        assert (await ticket.task()).key == task.key
         assert [m for m in await ticket.messages() if "wrote again" in m] == [
             "The customer wrote again: John bought a Neck Massager 3 days ago; angry, 85/100"
         ]
         await floor.complete(await ticket.task(), {"escalation_decision": "no_answer"})
-        assert (await ticket.got())[-1] == "7"
+        assert (await ticket.got())[-1] == str(number)
 
 
 class TestHostileWords:

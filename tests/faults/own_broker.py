@@ -16,6 +16,7 @@ from workers.runtime.native.engine import prepare_engine
 from workers.runtime.native.fast_start import fast_start
 from workers.runtime.native.health import answers
 from workers.runtime.native.java import find_java
+from workers.runtime.native.jvm import COMPILE_QUICKLY
 from workers.runtime.native.ports import HOST, StackPorts
 
 READY_SECONDS = 90
@@ -26,7 +27,7 @@ class OwnBroker:
 
     def __init__(self, folder: Path, ports: StackPorts, records: Records) -> None:
         java, engine = find_java(None), prepare_engine(default_cache(), lambda _done, _total: None)
-        options = fast_start(java, engine, lambda _: None)
+        options = [*fast_start(java, engine, lambda _: None), COMPILE_QUICKLY]
         self._broker = Broker(number=0, folder=folder, ports=ports, heap="512m", records=records)
         self._broker.write_configuration()
         command = self._broker.command(java, engine, options)

@@ -55,7 +55,7 @@ def tickets(
     began = time.monotonic()
     number = count or (500 if quick else 5_000)
     prepare_with_progress(StackConfig(instance="tickets"))
-    with console.status("Starting") as line, ground(FULL, line.update) as floor:
+    with console.status("Starting") as line, ground(FULL, line.update, short_lived=quick) as floor:
         figures = uvloop.run(_run(floor, number))
     figures = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "quick": quick, **figures}
     figures["seconds"] = round(time.monotonic() - began, 1)
@@ -81,6 +81,8 @@ async def _run(floor: Ground, number: int) -> dict[str, Any]:
             found = await books.read(database, world)
     finally:
         await database.close()
+    for lost in (letter for letter in written if not found.rests(letter)):
+        console.print(f"Lost: {found.about(lost)}")
     return {
         **_counted(written, found),
         **sent,

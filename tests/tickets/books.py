@@ -52,6 +52,15 @@ class Books:
         there = ticket in self.solved or ticket in self.waiting or ticket in self.escalated
         return self.messages.get(ticket, 0) == letter.messages and read and there
 
+    def about(self, letter: Letter) -> str:
+        """Where a ticket is, in a sentence."""
+        ticket = letter.ticket_id
+        places = {"solved": self.solved, "waiting": self.waiting, "escalated": self.escalated}
+        place = next((name for name, tickets in places.items() if ticket in tickets), "nowhere")
+        told = f"{self.messages.get(ticket, 0)} of {letter.messages} messages came"
+        read = f"read to {self.analysed.get(ticket)} of {self.last.get(ticket)}"
+        return f"{ticket} is {place}; {told}, {read}."
+
 
 async def read(database: Database, world: MockWorld) -> Books:
     """All of it; the books hold nothing else."""

@@ -253,7 +253,7 @@ def _chargeback(outside: Outside, inside: Inside) -> Process:
     return chargeback.registration(jobs)
 
 
-def _escalation(_outside: Outside, inside: Inside) -> Process:
+def _escalation(outside: Outside, inside: Inside) -> Process:
     jobs = escalation.Escalation(
         pager=inside.pager,
         effects=inside.effects,
@@ -263,7 +263,7 @@ def _escalation(_outside: Outside, inside: Inside) -> Process:
         handover=inside.handover,
         public_url=inside.public_url,
     )
-    return escalation.registration(jobs)
+    return escalation.registration(jobs, _triage_jobs(outside, inside).analyse_messages)
 
 
 def _hazard(outside: Outside, inside: Inside) -> Process:
@@ -282,8 +282,8 @@ def _hazard(outside: Outside, inside: Inside) -> Process:
     return hazard.registration(jobs)
 
 
-def _triage(outside: Outside, inside: Inside) -> Process:
-    jobs = triage.Triage(
+def _triage_jobs(outside: Outside, inside: Inside) -> triage.Triage:
+    return triage.Triage(
         shop=outside.shop,
         helpdesk=outside.helpdesk,
         analysis=inside.analysis,
@@ -295,7 +295,10 @@ def _triage(outside: Outside, inside: Inside) -> Process:
         findings=inside.findings,
         clocks=inside.clocks,
     )
-    return triage.registration(jobs)
+
+
+def _triage(outside: Outside, inside: Inside) -> Process:
+    return triage.registration(_triage_jobs(outside, inside))
 
 
 def _resolution(outside: Outside, inside: Inside) -> Process:

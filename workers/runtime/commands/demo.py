@@ -84,7 +84,7 @@ def demo(  # noqa: PLR0913, PLR0917  # one parameter per option
     began = _began()
     rates = Rates(duplicates, out_of_stock, bad_addresses, supplier_errors, delays, refunds, disputes, tickets)
     plan = _plan(orders, limit, rates)
-    config = StackConfig(instance=instance, base_port=base_port, controlled_clock=True)
+    config = StackConfig(instance=instance, base_port=base_port, controlled_clock=True, short_lived=True)
     start_afresh(config)
     prepare_with_progress(config)
     with _stack(config, keep=keep) as environment:

@@ -53,6 +53,8 @@ class StackConfig:
     """Partitions of each broker's data; None is as many as brokers. Fixed for the life of an instance."""
     heap: str | None = None
     """-Xmx of each broker; None is 1g, and 512m in a cluster."""
+    short_lived: bool = False
+    """Java compiles the engine quickly rather than well (jvm.py): for demos, tests and whatever ends within minutes."""
     apps: bool = True
     """Migrate, deploy and start api, bridge and worker too."""
     full: bool | None = None

@@ -28,6 +28,10 @@ OPTIONS = (
     "-Dfile.encoding=UTF-8",
 )
 
+COMPILE_QUICKLY = "-XX:TieredStopAtLevel=1"
+"""Only the first of Java's two compilers. On 2 cores half the CPU for an order in the broker's first minutes, in which
+the second one is busy; some more than with both for ever after (docs/reference/figures.md)."""
+
 
 def java_command(
     java: Java, folder: Path, options: Sequence[str], class_path: Sequence[str], main: str

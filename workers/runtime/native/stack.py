@@ -26,6 +26,7 @@ from workers.runtime.native.engine import prepare_engine
 from workers.runtime.native.fast_start import fast_start
 from workers.runtime.native.health import answers
 from workers.runtime.native.java import find_java
+from workers.runtime.native.jvm import COMPILE_QUICKLY
 from workers.runtime.native.locks import exclusive_or
 from workers.runtime.native.ports import HOST, StackPorts, require_free
 from workers.runtime.native.postgres import Postgres, prepare_postgres
@@ -155,7 +156,7 @@ class Stack:
     def _brokers(self, report: Report) -> list[Program]:
         java = find_java(self.config.java)
         engine = prepare_engine(self.config.cache, lambda _done, _total: None)
-        options = fast_start(java, engine, report)
+        options = [*fast_start(java, engine, report), *self._compiling()]
         programs = []
         for number in range(self.config.brokers):
             broker = Broker(
@@ -186,6 +187,9 @@ class Stack:
             address=f"{HOST}:{self.ports.broker(broker.number).grpc}",
         )
 
+    def _compiling(self) -> list[str]:
+        return [COMPILE_QUICKLY] if self.config.short_lived else []
+
     def _search(self) -> Program:
         class_path = prepare_search(self.config.cache, lambda _done, _total: None)
         program = self.search.program(find_java(self.config.java), class_path, self._log("search"))
@@ -195,7 +199,8 @@ class Stack:
         engine = prepare_engine(self.config.cache, lambda _done, _total: None)
         java = find_java(self.config.java)
         recorded = fast_start(java, engine, lambda _: None)  # of the broker, which shares half of the classes
-        program = self.webapps.program(java, engine, recorded, self._log("webapps"))
+        options = [*recorded, *self._compiling()]
+        program = self.webapps.program(java, engine, options, self._log("webapps"))
         return replace(program, niceness=YIELDING)
 
     @property
