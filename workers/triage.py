@@ -136,7 +136,7 @@ class Triage:
         `triage` is what the table says. Noting the same on a clock again changes nothing.
         """
         ticket = await self._ticket(ticket_id)
-        found, claim = await self._understood(ticket, message_number)
+        found, claim = await self._understood(ticket_id, message_number)
         shipment = (
             (await self._shipments.of([claim.order.id])).get(claim.order.id) if claim.order is not None else None
         )
@@ -193,10 +193,11 @@ class Triage:
         assert standing is not None  # noqa: S101  # it was opened above
         return standing
 
-    async def _understood(self, ticket: Ticket, message_number: int) -> tuple[Analysis, Claim]:
-        """As it was found, and kept; the claim from the shop as it is now."""
-        found, order_id = await self._findings.analysis(ticket.id, message_number)
-        return found, claim_of(found, await self._orders(ticket), order_id)
+    async def _understood(self, ticket_id: str, message_number: int) -> tuple[Analysis, Claim]:
+        """As it was found, and kept; the claim by the order as it was then."""
+        found, order_id = await self._findings.analysis(ticket_id, message_number)
+        order = await self._cases.find_order(order_id) if order_id else None
+        return found, claim_of(found, (order,) if order else (), order_id)
 
     async def _orders(self, ticket: Ticket) -> Sequence[Order]:
         return await self._shop.find_orders(ticket.customer_email) if ticket.customer_email else ()

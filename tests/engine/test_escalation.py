@@ -38,7 +38,13 @@ class TestHandling:
         done = await floor.http.post(f"/tasks/{task.key}/complete", json=answer, headers=dict(lead))
         assert done.status_code == 200, done.text
         name = lead["X-Name"]
-        assert await ticket.got() == ["answer", "Please stop using it.", "null", f"person:{name}", str(ticket.number)]
+        assert await ticket.got() == [
+            "answer",
+            "Please stop using it.",
+            "null",
+            f"person:{name}",
+            str(ticket.number),
+        ]
         row = await ticket.row()
         assert (row.handled_by, row.round) == (name, 1)
         await floor.travel(hours=1)

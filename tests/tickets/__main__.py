@@ -5,8 +5,9 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,8 @@ RATE, TOGETHER = 50, 16
 """Deliveries a second, and most at once."""
 SECONDS_EACH, PATIENCE = 0.4, 60
 """How long a ticket may take, and some more for all, before the rest counts as lost."""
+GONE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.CONFLICT})
+"""The customer has just written again: another task takes this one's place."""
 console = Console(highlight=False)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -76,9 +79,8 @@ async def _run(floor: Ground, number: int) -> dict[str, Any]:
             staff = await hire(database, floor.stack.environment()["ORDEROPS_PUBLIC_URL"])
             async with httpx.AsyncClient(base_url=floor.stack.api_url, trust_env=False, timeout=30) as http:
                 sent = await _send(http, written, floor)
-                found = await _settle(database, world, written, floor)
-                await _claim(database, http, staff["lead-1"], floor)
-            found = await books.read(database, world)
+                team = partial(_claim, database, http, staff["lead-1"])
+                found = await _settle(database, world, written, floor, team)
     finally:
         await database.close()
     for lost in (letter for letter in written if not found.rests(letter)):
@@ -113,32 +115,42 @@ async def _send(http: httpx.AsyncClient, written: Sequence[Letter], floor: Groun
     return {"deliveries": number, "deliveries_per_second": round(number / (time.monotonic() - began), 1)}
 
 
-async def _settle(database: Database, world: MockWorld, written: Sequence[Letter], floor: Ground) -> Books:
-    """Wait until every ticket rests, or nobody believes in it any more."""
+async def _settle(
+    database: Database,
+    world: MockWorld,
+    written: Sequence[Letter],
+    floor: Ground,
+    team: Callable[[], Awaitable[int]],
+) -> Books:
+    """Let people take what waits, until every ticket rests or nobody believes in it any more."""
     deadline = time.monotonic() + PATIENCE + SECONDS_EACH * len(written)
     while True:
+        taken = await team()
         found = await books.read(database, world)
         settled = found.settled(written)
         floor.say(f"{settled} of {len(written)} tickets rest")
-        if settled == len(written) or time.monotonic() > deadline:
+        if (settled == len(written) and not taken and found.named()) or time.monotonic() > deadline:
             return found
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.5)
 
 
-async def _claim(database: Database, http: httpx.AsyncClient, person: dict[str, str], floor: Ground) -> None:
-    """Somebody takes every ticket that waits for a person."""
+async def _claim(database: Database, http: httpx.AsyncClient, person: dict[str, str]) -> int:
+    """Somebody takes every ticket that waits for anybody; gives how many."""
     async with database.sessions() as session:
-        waiting = select(Task.key).where(Task.state == "open", Task.element_id == books.ANSWER)
+        waiting = select(Task.key).where(
+            Task.state == "open", Task.element_id == books.ANSWER, Task.assignee.is_(None)
+        )
         keys = list(await session.scalars(waiting))
     places = asyncio.Semaphore(TOGETHER)
 
     async def claim(key: int) -> None:
         async with places:
-            (await http.post(f"/tasks/{key}/claim", json={}, headers=person)).raise_for_status()
+            answer = await http.post(f"/tasks/{key}/claim", json={}, headers=person)
+        if answer.status_code not in GONE:
+            answer.raise_for_status()
 
-    floor.say(f"{len(keys)} tickets are taken by a person")
     await asyncio.gather(*(claim(key) for key in keys))
-    await asyncio.sleep(2)
+    return len(keys)
 
 
 def _counted(written: Sequence[Letter], found: Books) -> dict[str, Any]:

@@ -52,6 +52,10 @@ class Books:
         there = ticket in self.solved or ticket in self.waiting or ticket in self.escalated
         return self.messages.get(ticket, 0) == letter.messages and read and there
 
+    def named(self) -> bool:
+        """Whether each that waits has somebody whose it is."""
+        return None not in self.waiting.values()
+
     def about(self, letter: Letter) -> str:
         """Where a ticket is, in a sentence."""
         ticket = letter.ticket_id

@@ -4,13 +4,22 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Text, any_, bindparam, or_, select
 
 from workers.casefile.db import Database
+from workers.casefile.direct import Statement
 from workers.casefile.models import TimelineEntry
 
 SENT, DELIVERED = "parcel_sent", "parcel_delivered"
 """Kinds of timeline entries; see parcel_entries.py."""
+_TOLD = Statement(
+    select(TimelineEntry.case_id, TimelineEntry.kind, TimelineEntry.facts, TimelineEntry.happened_at)
+    .where(
+        TimelineEntry.case_id == any_(bindparam("order_ids", type_=ARRAY(Text))),
+        or_(TimelineEntry.kind == SENT, TimelineEntry.kind == DELIVERED),
+    )
+    .order_by(TimelineEntry.happened_at, TimelineEntry.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +40,9 @@ class Shipments:
 
     async def of(self, order_ids: Collection[str]) -> Mapping[str, Shipment]:
         """By order; nothing for one of which no parcel was sent."""
-        told = select(TimelineEntry).where(
-            TimelineEntry.case_id.in_(order_ids), TimelineEntry.kind.in_((SENT, DELIVERED))
-        )
-        async with self._database.sessions() as session:
-            entries = list(await session.scalars(told.order_by(TimelineEntry.happened_at, TimelineEntry.id)))
+        if not order_ids:
+            return {}
+        entries = await self._database.statement(_TOLD, {"order_ids": list(order_ids)})
         arrived = {
             (each.case_id, each.facts["tracking_number"]): each.happened_at
             for each in entries

@@ -5,14 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile import sla
 from workers.casefile.business_hours import BusinessHours
 from workers.casefile.db import Database
+from workers.casefile.direct import Statement
 from workers.casefile.finding_models import TicketEvent
 from workers.casefile.sla import Event, Happened, Priority, Standing, Targets
 from workers.casefile.sla_clock import Rules
@@ -20,6 +22,9 @@ from workers.casefile.ticket_models import Ticket, TicketState
 
 AT_MOST = 5_000
 """Tickets whose clocks are read together."""
+_NOTED = ("ticket_id", "key", "what", "at", "priority", "first_response", "update", "resolution")
+_NOTE = Statement(insert(TicketEvent).values({name: bindparam(name) for name in _NOTED}).on_conflict_do_nothing())
+_EVENTS = Statement(select(TicketEvent.__table__).where(TicketEvent.ticket_id == bindparam("ticket_id")))
 
 
 class TicketClocks:
@@ -50,13 +55,12 @@ class TicketClocks:
             "update": targets.update if targets else None,
             "resolution": targets.resolution if targets else None,
         }
-        once = insert(TicketEvent).values(row).on_conflict_do_nothing()
-        await self._database.run(lambda session: session.execute(once))
+        await self._database.statement(_NOTE, row)
 
     async def standing(self, ticket_id: str, now: datetime | None = None) -> Standing | None:
         """What a ticket's clocks show; None for one that was not looked at yet."""
-        async with self._database.sessions() as session:
-            return await self.standing_in(session, ticket_id, now)
+        rows = await self._database.statement(_EVENTS, {"ticket_id": ticket_id})
+        return sla.standing(_events(rows), self._hours, now or datetime.now(UTC), self._rules)
 
     async def current(self, now: datetime | None = None) -> Mapping[str, Standing]:
         """What the clocks of all tickets show that are not closed."""
@@ -107,7 +111,7 @@ def _standings(
     return {ticket_id: standing for ticket_id, standing in shown.items() if standing is not None}
 
 
-def _events(rows: Iterable[TicketEvent]) -> list[Event]:
+def _events(rows: Iterable[Any]) -> list[Event]:
     return [Event(row.number, row.at, Happened(row.what), _targets(row)) for row in rows]
 
 

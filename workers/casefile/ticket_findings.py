@@ -3,16 +3,29 @@
 from collections.abc import Mapping
 
 from pydantic import TypeAdapter
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from workers.casefile.claims import Claim
 from workers.casefile.db import Database
+from workers.casefile.direct import Statement
 from workers.casefile.finding_models import TicketAnalysis, TicketLabel
 from workers.ports.analysis import Analysis
 from workers.runtime.errors import NeedsHuman
 
 ANALYSIS = TypeAdapter(Analysis)
+_KEYS = (TicketAnalysis.ticket_id, TicketAnalysis.message_number)
+_FOUND = ("intent", "confidence", "anger", "language", "safety", "shopify_order_id", "analysis")
+_NEW = insert(TicketAnalysis).values({name: bindparam(name) for name in ("ticket_id", "message_number", *_FOUND)})
+_KEEP = Statement(
+    _NEW.on_conflict_do_update(index_elements=_KEYS, set_={name: _NEW.excluded[name] for name in _FOUND})
+)
+_KEPT = Statement(
+    select(TicketAnalysis.analysis, TicketAnalysis.shopify_order_id).where(
+        TicketAnalysis.ticket_id == bindparam("ticket_id"),
+        TicketAnalysis.message_number == bindparam("message_number"),
+    )
+)
 
 
 class Findings:
@@ -34,17 +47,14 @@ class Findings:
             "shopify_order_id": claim.order.id if claim.order else None,
             "analysis": ANALYSIS.dump_python(found, mode="json"),
         }
-        keys = (TicketAnalysis.ticket_id, TicketAnalysis.message_number)
-        kept = insert(TicketAnalysis).values(row).on_conflict_do_update(index_elements=keys, set_=row)
-        await self._database.run(lambda session: session.execute(kept))
+        await self._database.statement(_KEEP, row)
 
     async def analysis(self, ticket_id: str, message_number: int) -> tuple[Analysis, str | None]:
         """What was understood, and the order it is about. NeedsHuman when that was not looked at."""
-        async with self._database.sessions() as session:
-            row = await session.get(TicketAnalysis, (ticket_id, message_number))
-        if row is None:
+        rows = await self._database.statement(_KEPT, {"ticket_id": ticket_id, "message_number": message_number})
+        if not rows:
             raise NeedsHuman(f"Ticket {ticket_id} was not analysed as of message {message_number}.")
-        return ANALYSIS.validate_python(row.analysis), row.shopify_order_id
+        return ANALYSIS.validate_python(rows[0].analysis), rows[0].shopify_order_id
 
     async def corrected(
         self, ticket_id: str, message_number: int, labels: Mapping[str, tuple[str, str]], by: str

@@ -11,16 +11,45 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from workers.casefile.db import Database
+from workers.casefile.direct import Statement
 from workers.casefile.ticket_models import Author, Channel, Ticket, TicketMessage, TicketState
 
 MOST_TICKETS = 50
 """So many of a customer's tickets are told, the newest."""
+_TICKETS, _WRITTEN = Ticket.__table__, TicketMessage.__table__
+_TICKET = Statement(select(_TICKETS).where(Ticket.id == bindparam("ticket_id")))
+_MESSAGES = Statement(
+    select(_WRITTEN).where(TicketMessage.ticket_id == bindparam("ticket_id")).order_by(TicketMessage.id)
+)
+_OF_CUSTOMER = Statement(
+    select(_TICKETS)
+    .where(Ticket.customer_email == bindparam("address"))
+    .order_by(Ticket.opened_at.desc(), Ticket.id.desc())
+    .limit(MOST_TICKETS)
+)
+_LOCK = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("line"), 0)))
+_FIRST, _FOLLOWER = (
+    select(Ticket.id).where(Ticket.id == bindparam("first")).cte("line", recursive=True),
+    aliased(Ticket),
+)
+_LINE = select(Ticket).where(
+    Ticket.id.in_(
+        select(_FIRST.union_all(select(_FOLLOWER.id).join(_FIRST, _FOLLOWER.follows == _FIRST.c.id)).c.id)
+    )
+)
+_NEW_MESSAGE = insert(TicketMessage).values(
+    {name: bindparam(name) for name in ("ticket_id", "message_id", "author", "text", "sent_at")}
+)
+_WRITE = _NEW_MESSAGE.on_conflict_do_update(
+    index_elements=[TicketMessage.ticket_id, TicketMessage.message_id],
+    set_={"message_id": _NEW_MESSAGE.excluded.message_id},
+).returning(TicketMessage.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +98,7 @@ def short(text: str, length: int = 24) -> str:
 
 async def take(session: AsyncSession, written: Written) -> Taken:
     """Keep a message in the caller's transaction; idempotent by its id and the line of its ticket, for ever."""
-    await session.execute(
-        select(func.pg_advisory_xact_lock(func.hashtextextended(f"ticket:{written.ticket_id}", 0)))
-    )
+    await session.execute(_LOCK, {"line": f"ticket:{written.ticket_id}"})
     line = await _line(session, written.ticket_id)
     known = await _known(session, [ticket.id for ticket in line], written.message_id)
     if known is not None:
@@ -124,20 +151,19 @@ class Tickets:
 
     async def get(self, ticket_id: str) -> Ticket | None:
         """The ticket, or None."""
-        async with self._database.sessions() as session:
-            return await session.get(Ticket, ticket_id)
+        rows = await self._database.statement(_TICKET, {"ticket_id": ticket_id})
+        return Ticket(**rows[0]._asdict()) if rows else None
 
     async def messages(self, ticket_id: str) -> Sequence[TicketMessage]:
         """All its messages, the oldest first."""
-        async with self._database.sessions() as session:
-            return await messages_of(session, ticket_id)
+        rows = await self._database.statement(_MESSAGES, {"ticket_id": ticket_id})
+        return [TicketMessage(**row._asdict()) for row in rows]
 
     async def of_customer(self, email: str) -> Sequence[Ticket]:
         """The customer's tickets, the newest first, at most MOST_TICKETS; none for an address that is not told."""
-        theirs = select(Ticket).where(Ticket.customer_email == email.strip().lower(), Ticket.customer_email != "")
-        newest = theirs.order_by(Ticket.opened_at.desc(), Ticket.id.desc()).limit(MOST_TICKETS)
-        async with self._database.sessions() as session:
-            return (await session.scalars(newest)).all()
+        address = email.strip().lower()
+        rows = await self._database.statement(_OF_CUSTOMER, {"address": address}) if address else ()
+        return [Ticket(**row._asdict()) for row in rows]
 
     async def note_reply(self, ticket_id: str, key: str, text: str) -> int:
         """Keep what the customer was answered, once by `key`; gives its number."""
@@ -161,7 +187,7 @@ class Tickets:
 
         async def work(session: AsyncSession) -> bool:
             root = await first_of_line(session, ticket_id)
-            await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"ticket:{root}", 0))))
+            await session.execute(_LOCK, {"line": f"ticket:{root}"})
             newer = exists().where(
                 TicketMessage.ticket_id == ticket_id,
                 TicketMessage.author == Author.CUSTOMER,
@@ -184,10 +210,7 @@ class Tickets:
 
 async def _line(session: AsyncSession, ticket_id: str) -> Sequence[Ticket]:
     """The ticket and those that follow it, in their order."""
-    first = select(Ticket.id).where(Ticket.id == ticket_id).cte("line", recursive=True)
-    follower = aliased(Ticket)
-    line = first.union_all(select(follower.id).join(first, follower.follows == first.c.id))
-    rows = await session.scalars(select(Ticket).where(Ticket.id.in_(select(line.c.id))))
+    rows = await session.scalars(_LINE, {"first": ticket_id})
     by_what = {ticket.follows if ticket.id != ticket_id else None: ticket for ticket in rows}
     ordered: list[Ticket] = []
     while (following := by_what.get(ordered[-1].id if ordered else None)) is not None:
@@ -196,6 +219,8 @@ async def _line(session: AsyncSession, ticket_id: str) -> Sequence[Ticket]:
 
 
 async def _known(session: AsyncSession, ticket_ids: Sequence[str], message_id: str) -> TicketMessage | None:
+    if not ticket_ids:
+        return None
     told = select(TicketMessage).where(
         TicketMessage.ticket_id.in_(ticket_ids),
         TicketMessage.message_id == message_id,
@@ -235,11 +260,5 @@ async def _write(
     session: AsyncSession, ticket_id: str, message_id: str, author: Author, text: str, sent_at: datetime | None
 ) -> int:
     """Its number; the same message has the same."""
-    new = insert(TicketMessage).values(
-        ticket_id=ticket_id, message_id=message_id, author=author, text=text, sent_at=sent_at
-    )
-    same = new.on_conflict_do_update(
-        index_elements=[TicketMessage.ticket_id, TicketMessage.message_id],
-        set_={"message_id": new.excluded.message_id},
-    )
-    return (await session.execute(same.returning(TicketMessage.id))).scalar_one()
+    told = {"ticket_id": ticket_id, "message_id": message_id, "author": author, "text": text, "sent_at": sent_at}
+    return (await session.execute(_WRITE, told)).scalar_one()

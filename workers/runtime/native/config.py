@@ -54,7 +54,7 @@ class StackConfig:
     heap: str | None = None
     """-Xmx of each broker; None is 1g, and 512m in a cluster."""
     short_lived: bool = False
-    """Java compiles the engine quickly rather than well (jvm.py): for demos, tests and whatever ends within minutes."""
+    """Java compiles the engine quickly rather than well: for demos, tests, and whatever ends within minutes."""
     apps: bool = True
     """Migrate, deploy and start api, bridge and worker too."""
     full: bool | None = None

@@ -29,8 +29,8 @@ OPTIONS = (
 )
 
 COMPILE_QUICKLY = "-XX:TieredStopAtLevel=1"
-"""Only the first of Java's two compilers. On 2 cores half the CPU for an order in the broker's first minutes, in which
-the second one is busy; some more than with both for ever after (docs/reference/figures.md)."""
+"""Only the first of Java's two compilers. On 2 cores half the CPU for an order in the broker's first minutes, in
+which the second one is busy; some more than with both for ever after (docs/reference/figures.md)."""
 
 
 def java_command(
