@@ -113,7 +113,8 @@ class Chargeback:
             and all(evidence.where_it_was_to_go(place, order.shipping_address) for place in places),
         )
         written = evidence.mails(timeline)
-        await self._cases.write(_collected(shopify_order_id, dispute_id, found, parcels, written))
+        paid_back = evidence.refunds(await self._refunds.of_order(shopify_order_id))
+        await self._cases.write(_collected(shopify_order_id, dispute_id, found, parcels, written, paid_back))
         return found
 
     async def describe_dispute(self, shopify_order_id: str, dispute_id: str, explanation: str) -> DisputeInWords:
@@ -141,7 +142,8 @@ class Chargeback:
         order = await self._cases.find_order(shopify_order_id)
         timeline = await self._cases.timeline(shopify_order_id)
         parcels = last(timeline, "evidence_collected", dispute_id).facts["parcels"]
-        answer = evidence.evidence(order, parcels, evidence.mails(timeline))
+        paid_back = evidence.refunds(await self._refunds.of_order(shopify_order_id))
+        answer = evidence.evidence(order, parcels, evidence.mails(timeline), paid_back)
         await self._answers.submit(shopify_order_id, dispute_id, answer)
 
     async def accept_dispute(self, shopify_order_id: str, dispute_id: str) -> None:
@@ -206,7 +208,12 @@ class Chargeback:
 
 
 def _collected(
-    case_id: str, dispute_id: str, found: Evidence, parcels: list[evidence.Shown], mails: list[str]
+    case_id: str,
+    dispute_id: str,
+    found: Evidence,
+    parcels: list[evidence.Shown],
+    mails: list[str],
+    refunds: list[str],
 ) -> Entry:
     """What the timeline says of the evidence, once per what can be shown."""
     words = (
@@ -219,6 +226,7 @@ def _collected(
             else ()
         ),
         f"{len(mails)} mails" if len(mails) != 1 else "1 mail",
+        *((f"paid back before: {'; '.join(refunds[-evidence.MOST_REFUNDS :])}",) if refunds else ()),
     )
     facts = {
         "dispute_id": dispute_id,
@@ -227,6 +235,7 @@ def _collected(
         "delivered": found.delivered,
         "address_matches": found.address_matches,
         "mails": len(mails),
+        "refunds": refunds,
         "parcels": evidence.facts_of(parcels),
     }
     key = f"evidence:{dispute_id}:{':'.join(words)}"

@@ -2,13 +2,14 @@
 questions to customers behind signed links."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from workers.casefile import inbox
-from workers.casefile.cases import Cases, Entry
+from workers.casefile.cases import Cases, Entry, shortened
 from workers.casefile.db import Database
 from workers.casefile.inbox import Bell
 from workers.casefile.journal import Intent, Journal
@@ -26,6 +27,9 @@ from workers.runtime.links import Links
 from workers.runtime.settings import Settings
 
 Found = TypeVar("Found")
+LINK = re.compile(r"https?://[^\s<>\"]+")
+LONGEST_LETTER = 2_000
+"""Characters of a mail's text that its case keeps: what we write is shorter, but for what people add."""
 LOOKS, LOOK_AGAIN = 20, timedelta(seconds=0.1)
 
 
@@ -51,10 +55,14 @@ class Effects:
         self._ledger = ledger
 
     async def send(self, mail: Mail, sentence: str) -> None:
-        """Mail the customer once per `mail.key`. The address and the text stay out of the journal."""
+        """Mail the customer once per `mail.key`. The address and the text stay out of the journal: the timeline
+        keeps them, where they can be erased; without the links, which are meant for the customer alone."""
 
         def entry(sent: SentMail) -> Entry:
-            facts = {"mail_id": sent.id, "template": mail.template}
+            letter = self._mailer.letter(mail)
+            text = shortened(LINK.sub("[link]", letter.text), LONGEST_LETTER)
+            written = {"to": mail.to, "subject": letter.subject, "text": text}
+            facts = {"mail_id": sent.id, "template": mail.template, "letter": written}
             return Entry(mail.order_id, mail.key, "mail_sent", sentence, facts)
 
         await self._journal.once(

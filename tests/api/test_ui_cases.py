@@ -142,6 +142,14 @@ class TestCase:
         assert "ada" in html
         assert "Get order" in html
 
+    async def test_a_mail_opens_to_what_was_written(self, lead: Browser, database: Database, case: Case) -> None:
+        letter = {"to": "ada@example.com", "subject": "On its way", "text": f"Hello {HOSTILE}"}
+        await add(database, an_entry(case, "Mail sent", kind="mail_sent", facts={"letter": letter}))
+        page = await text(lead, f"/ui/cases/{case.id}")
+        assert "<summary>On its way</summary>" in page
+        assert "To ada@example.com" in page
+        assert "Hello &lt;script&gt;" in page
+
     async def test_what_was_asked_for_and_done_is_told_once(
         self, lead: Browser, database: Database, case: Case
     ) -> None:

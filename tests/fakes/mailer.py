@@ -1,6 +1,6 @@
 from tests.fakes.faults import Faults
-from workers.adapters.mail_render import render
-from workers.ports.mail import Mail, SentMail
+from workers.adapters.mail_render import letter, render
+from workers.ports.mail import Letter, Mail, SentMail
 from workers.runtime.errors import EffectConflict
 
 
@@ -23,3 +23,6 @@ class FakeMailer(Faults):
     async def find(self, key: str) -> SentMail | None:
         self._begin("find")
         return SentMail(f"M-{key}", key) if key in self.mails else None
+
+    def letter(self, mail: Mail) -> Letter:
+        return letter(mail)

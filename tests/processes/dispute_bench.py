@@ -13,9 +13,10 @@ from workers.casefile.db import Database
 from workers.casefile.inbox import Bell
 from workers.casefile.journal import SETTLING, Journal
 from workers.casefile.models import Effect, InboxRow, TimelineEntry
+from workers.casefile.refund_models import Standing
 from workers.casefile.refunds import Refunds, Wanted
 from workers.chargeback import Chargeback
-from workers.common import Effects, Handover, Pager
+from workers.common import Effects, Handover, Letters, Pager
 from workers.contracts.chargeback import DisputeFacts, Evidence
 from workers.ports.carriers import ParcelState
 from workers.ports.payments import Charge, Dispute
@@ -46,12 +47,13 @@ class DisputeBench:
         self.cases = Cases(database)
         self.refunds = Refunds(database)
         journal = Journal(database)
+        self.effects = Effects(journal, FakeMailer(), self.events, self.ledger)
         self.jobs = Chargeback(
             payments=self.payments,
             shop=self.shop,
             carriers=self.carriers,
             journal=journal,
-            effects=Effects(journal, FakeMailer(), self.events, self.ledger),
+            effects=self.effects,
             pager=Pager(journal, self.alerts),
             cases=self.cases,
             refunds=self.refunds,
@@ -86,6 +88,18 @@ class DisputeBench:
         wanted = Wanted(f"{self.id}-{why}", self.id, Money(1_000, "EUR"), why, "process:tracking")
         await self.refunds.enter(wanted, charge or self.charge, {}, None)
         return wanted.id
+
+    async def pay_back(self, why: str) -> str:
+        """10.00 went back before, as our books have it; the provider's id of it."""
+        refund_id, made = await self.ask_for_refund(why), f"re_{why}"
+        out_of = (Standing.REQUESTED,)
+        await self.refunds.move(refund_id, Standing.SETTLED, out_of=out_of, over=True, provider_refund_id=made)
+        return made
+
+    async def write_to_customer(self, template: str, **values: str) -> None:
+        """A mail to the customer, as other processes of ours send it."""
+        letters = Letters(self.effects, self.cases)
+        await letters.write(self.order, f"mail:{self.id}:{template}", template, values, otherwise="nothing")
 
     async def stop_running_refunds(self) -> None:
         await self.jobs.stop_running_refunds(self.id, self.dispute.id, self.charge.id)

@@ -151,6 +151,15 @@ class TestCollectEvidence:
         bench.shop.orders.clear()
         assert (await bench.collect()).order_known is False
 
+    async def test_what_was_paid_back_before_is_named(self, bench: DisputeBench) -> None:
+        """Also to those who decide; what is only asked for is not paid back."""
+        await bench.ask_for_refund("lost")
+        made = await bench.pay_back("damaged")
+        await bench.collect()
+        assert (await bench.sentences())[-1].endswith(f" 10.00 EUR settled, {made}")
+        assert "10.00 EUR" in (await bench.sentences())[-1]
+        assert "; " not in (await bench.sentences())[-1]
+
     async def test_collected_again_it_is_written_when_there_is_more(self, bench: DisputeBench) -> None:
         await bench.collect()
         await bench.send_parcel("JD1")
@@ -176,8 +185,8 @@ class TestDescribeDispute:
 class TestSubmitEvidence:
     async def test_everything_on_file_goes_to_the_provider(self, bench: DisputeBench) -> None:
         await bench.send_parcel("JD1", "10115 Berlin")
-        mailed = Entry(bench.id, "mail", "mail_sent", "Mail sent to the customer: on_its_way", {})
-        await bench.cases.write(mailed)
+        await bench.write_to_customer("tracking_on_the_way", carrier="DHL", tracking_number="JD1")
+        paid_back = await bench.pay_back("damaged")
         await bench.collect()
         await bench.submit()
         shown = bench.payments.evidence[bench.dispute.id]
@@ -188,8 +197,14 @@ class TestSubmitEvidence:
         assert shown["customer_email_address"] == "ada@example.com"
         assert shown["shipping_address"] == "Ada Example\nMusterweg 5\n10115 Berlin\nDE"
         assert shown["product_description"] == "2 x Desk lamp\n1 x Cable"
-        assert "on_its_way" in shown["customer_communication"]
-        assert shown["uncategorized_text"].startswith("dhl JD1: delivered 2026-03-06 09:00 UTC 10115 Berlin")
+        when, _, letter = shown["customer_communication"].partition(" UTC to ")
+        assert datetime.now(UTC) - datetime.strptime(f"{when} +0000", "%Y-%m-%d %H:%M %z") < timedelta(minutes=5)
+        assert letter.startswith(f"ada@example.com: Your order {bench.order.number} is on the way\nHello,")
+        assert "Tracking number: JD1" in letter
+        before, refund, parcel, *_ = shown["uncategorized_text"].splitlines()
+        assert before == "Refunds of this order:"
+        assert refund.endswith(f" 10.00 EUR settled, {paid_back}")
+        assert parcel == "dhl JD1: delivered 2026-03-06 09:00 UTC 10115 Berlin"
 
     async def test_what_is_not_there_is_not_said(self, bench: DisputeBench) -> None:
         bench.shop.orders.clear()

@@ -18,7 +18,7 @@ from jinja2 import (
 )
 from jinja2.runtime import Context
 
-from workers.ports.mail import Mail
+from workers.ports.mail import Letter, Mail
 from workers.runtime.errors import NeedsHuman
 
 _WORDS = {
@@ -98,20 +98,34 @@ def render(mail: Mail, among: Environment = OURS) -> RenderedMail:
     Raises NeedsHuman for an address no mail can reach, a header with a line break in it, a template there is none
     of, and a value the template asks for and does not get.
     """
+    return _with_page(among, *_letter(mail, among))
+
+
+def letter(mail: Mail, among: Environment = OURS) -> Letter:
+    """The same without the HTML."""
+    _, _, written = _letter(mail, among)
+    return written
+
+
+def _letter(mail: Mail, among: Environment) -> tuple[str, dict[str, object], Letter]:
+    """The template's name in the mail's language, what it is given, and what comes of it."""
     if not _ADDRESS.fullmatch(mail.to):
         raise NeedsHuman(f"Order {mail.order_id}: the customer's mail address is missing or cannot be reached.")
     translated = f"{mail.template}.{mail.language}"
     language, name = (mail.language, translated) if f"{translated}.txt" in _names(among) else ("en", mail.template)
-    values = {**mail.values, "language": language, "words": _WORDS.get(language, _WORDS["en"])}
+    values: dict[str, object] = {**mail.values, "language": language, "words": _WORDS.get(language, _WORDS["en"])}
     subject = _render(among, f"{name}.subject.txt", values)
     if not subject.isprintable() or not subject:
         raise NeedsHuman(
             f"Order {mail.order_id}: the subject of mail {mail.template} has a line break or is empty."
         )
-    text = _render(among, f"{name}.txt", values)
+    return name, values, Letter(subject, _render(among, f"{name}.txt", values))
+
+
+def _with_page(among: Environment, name: str, values: Mapping[str, object], written: Letter) -> RenderedMail:
     page = f"{name}.html" if f"{name}.html" in _names(among) else "_text.html"
-    html = _render(among, page, {**values, "subject": subject, "text": text})
-    return RenderedMail(subject, text, html, tuple(_LINK.findall(text)))
+    html = _render(among, page, {**values, "subject": written.subject, "text": written.text})
+    return RenderedMail(written.subject, written.text, html, tuple(_LINK.findall(written.text)))
 
 
 @cache

@@ -2,11 +2,11 @@
 
 from sqlalchemy import select
 
-from workers.adapters.mail_render import render
+from workers.adapters.mail_render import letter, render
 from workers.adapters.mock_behaviour import Call, Kind, Misbehaviour, perform
 from workers.adapters.mock_books import MailRow
 from workers.adapters.mock_world import MockWorld
-from workers.ports.mail import Mail, SentMail
+from workers.ports.mail import Letter, Mail, SentMail
 from workers.runtime.errors import NeedsHuman
 
 
@@ -51,6 +51,10 @@ class MockMailer:
 
         row = await perform(self._world, Call("mail.find", key, frozenset({key})), execute)
         return _to_mail(row) if row else None
+
+    def letter(self, mail: Mail) -> Letter:
+        """What the mail says."""
+        return letter(mail)
 
 
 def _to_mail(row: MailRow) -> SentMail:

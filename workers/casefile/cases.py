@@ -69,6 +69,11 @@ _DESCRIBE = Statement(
 _SHOP_ORDER = Statement(select(_CASE.c.shop_order).where(_CASE.c.id == bindparam("case_id")))
 
 
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning with a sign that there was more: `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
 async def timeline_of(session: AsyncSession, case_id: str | None) -> list[TimelineEntry]:
     """A case's timeline, oldest first; empty when there is no such case."""
     entries = select(TimelineEntry).where(TimelineEntry.case_id == case_id)

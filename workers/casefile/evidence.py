@@ -1,16 +1,24 @@
-"""What a case file can show when a payment is claimed back: where parcels went, and what customers were told."""
+"""What a case file can show when a payment is claimed back: where parcels went, what customers were told, and what
+they were paid back before."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from workers.casefile.cases import shortened
 from workers.casefile.models import TimelineEntry
+from workers.casefile.refund_models import Refund, Standing
 from workers.ports.carriers import Parcel, ParcelState
+from workers.ports.currencies import describe
 from workers.ports.shop import Order
-from workers.ports.values import Address
+from workers.ports.values import Address, Money
 
-MOST_SCANS, MOST_MAILS = 20, 50
+MOST_SCANS, MOST_MAILS, MOST_REFUNDS = 20, 50, 20
 """The last so many are shown: a bank reads a page, not a book."""
+MOST_TEXT = 20_000
+"""Characters that Stripe takes in one field."""
+PAID_BACK = (Standing.SENT, Standing.SETTLED, Standing.FAILED)
+"""Refunds that a bank can find at the provider; what we only think about is not its business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +61,29 @@ def where_it_was_to_go(place: str, address: Address) -> bool:
     return any(part and part in said for part in map(_plain, (address.city, address.postcode)))
 
 
-def evidence(order: Order | None, parcels: Sequence[Mapping[str, Any]], mails: Sequence[str]) -> dict[str, str]:
-    """All of it under the names Stripe has for it; nothing that is empty."""
+def evidence(
+    order: Order | None, parcels: Sequence[Mapping[str, Any]], mails: Sequence[str], refunds: Sequence[str]
+) -> dict[str, str]:
+    """All of it under the names Stripe has for it, no field longer than it takes; nothing that is empty."""
     about = {
         "shipping_carrier": ", ".join(dict.fromkeys(each["carrier"] for each in parcels)),
         "shipping_tracking_number": ", ".join(each["tracking_number"] for each in parcels),
         "shipping_date": next((each["first_seen"] for each in parcels if each["first_seen"]), ""),
-        "customer_communication": "\n".join(mails[-MOST_MAILS:]),
-        "uncategorized_text": "\n".join(_story(each) for each in parcels),
+        "customer_communication": "\n\n".join(_fitting(mails[-MOST_MAILS:])),
+        "uncategorized_text": "\n".join((*_paid_back(refunds), *(_story(each) for each in parcels))),
         **(_of_order(order) if order else {}),
     }
-    return {name: value for name, value in about.items() if value}
+    return {name: shortened(value, MOST_TEXT) for name, value in about.items() if value}
 
 
 def mails(timeline: Iterable[TimelineEntry]) -> list[str]:
-    """What was written to the customer and when, a line each."""
-    return [f"{each.happened_at:%Y-%m-%d} {each.sentence}" for each in timeline if each.kind == "mail_sent"]
+    """What was written to the customer: when, to which address, subject and text; what was erased is not there."""
+    return [_written(each) for each in timeline if each.kind == "mail_sent" and each.erased_at is None]
+
+
+def refunds(of_order: Iterable[Refund]) -> list[str]:
+    """What was paid back, a line each: when, how much, where it stands, and what the provider calls it."""
+    return [_in_a_line(each) for each in of_order if each.state in PAID_BACK]
 
 
 def facts_of(parcels: Sequence[Shown]) -> list[dict[str, Any]]:
@@ -91,6 +106,35 @@ def _of_order(order: Order) -> dict[str, str]:
 def _story(parcel: Mapping[str, Any]) -> str:
     went = f"delivered {parcel['delivered']} {parcel['place']}" if parcel["delivered"] else "not delivered yet"
     return "\n".join((f"{parcel['carrier']} {parcel['tracking_number']}: {went}".rstrip(), *parcel["scans"]))
+
+
+def _written(mail: TimelineEntry) -> str:
+    """A mail of which nobody kept the text is named, at least."""
+    when, letter = f"{mail.happened_at:%Y-%m-%d %H:%M} UTC", mail.facts.get("letter")
+    return (
+        f"{when} to {letter['to']}: {letter['subject']}\n{letter['text']}" if letter else f"{when} {mail.sentence}"
+    )
+
+
+def _in_a_line(refund: Refund) -> str:
+    amount = describe(Money(refund.amount_minor, refund.currency))
+    known_as = refund.provider_refund_id or "without the provider"
+    why = f" ({refund.failure.replace('_', ' ')})" if refund.failure else ""
+    return f"{refund.changed_at:%Y-%m-%d} {amount} {refund.state}{why}, {known_as}"
+
+
+def _paid_back(refunds: Sequence[str]) -> list[str]:
+    return ["Refunds of this order:", *refunds[-MOST_REFUNDS:]] if refunds else []
+
+
+def _fitting(mails: Sequence[str]) -> list[str]:
+    """As many of the newest as fit, oldest first."""
+    taken: list[str] = []
+    for mail in reversed(mails):
+        if len("\n\n".join((mail, *taken))) > MOST_TEXT:
+            break
+        taken.insert(0, mail)
+    return taken
 
 
 def _plain(text: str) -> str:

@@ -150,6 +150,11 @@ class Refunds:
         async with self._database.sessions() as session:
             return await session.get(Refund, refund_id)
 
+    async def of_order(self, order_id: str) -> Sequence[Refund]:
+        """The order's refunds, oldest first."""
+        async with self._database.sessions() as session:
+            return await of_order(session, order_id)
+
     async def unfinished(self, order_id: str) -> list[str]:
         """Ids of the order's refunds that something may still happen to."""
         async with self._database.sessions() as session:

@@ -20,6 +20,14 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    """What a customer reads in a mail."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SentMail:
     """A mail handed over, under the mail service's own number."""
 
@@ -37,4 +45,8 @@ class Mailer(Protocol):
 
     async def find(self, key: str) -> SentMail | None:
         """The mail sent under this key, or None."""
+        ...
+
+    def letter(self, mail: Mail) -> Letter:
+        """What the mail says, without asking anybody: the same mail says the same. Raises NeedsHuman as `send`."""
         ...
