@@ -65,7 +65,7 @@ def bench(
     chosen = _chosen(only) or (IN_QUICK if quick else tuple(PARTS))
     prepare_with_progress(StackConfig(instance="bench"))
     figures: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "quick": quick}
-    with console.status("Starting") as line, ground(FULL, line.update) as floor:
+    with console.status("Starting") as line, ground(FULL, line.update, short_lived=quick) as floor:
         lengths = quick_lengths(began + QUICK_SECONDS - time.time()) if quick else FULL
         lengths = replace(lengths, warm=warm or lengths.warm, window=seconds or lengths.window)
         for part in chosen:

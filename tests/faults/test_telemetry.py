@@ -57,7 +57,12 @@ def collector() -> Iterator[Collector]:
 def stack(collector: Collector, scratch: Path) -> Iterator[Stack]:
     environment = {"ORDEROPS_OTLP_ENDPOINT": collector.url, "ORDEROPS_LOG_FORMAT": "json"}
     config = StackConfig(
-        instance="telemetry", home=scratch, base_port=free_base_port(), heap="512m", environment=environment
+        instance="telemetry",
+        home=scratch,
+        base_port=free_base_port(),
+        heap="512m",
+        short_lived=True,
+        environment=environment,
     )
     with running_stack(config) as stack:
         yield stack

@@ -47,7 +47,8 @@ def fuzz(
     began = time.monotonic()
     prepare_with_progress(StackConfig(instance="fuzz"))
     with tempfile.TemporaryDirectory(prefix="orderops-fuzz-", ignore_cleanup_errors=True) as folder:
-        config = StackConfig(instance="fuzz", home=Path(folder), base_port=free_base_port())
+        home = Path(folder)
+        config = StackConfig(instance="fuzz", home=home, base_port=free_base_port(), short_lived=quick)
         with console.status("Starting") as line, running_stack(config, line.update) as stack:
             key = cases.deliver(stack)
             line.update("Sending requests")

@@ -15,6 +15,7 @@ from workers.runtime.errors import UserError
 from workers.runtime.native.config import StackConfig
 from workers.runtime.native.health import answers
 from workers.runtime.native.keeper import start_keeper
+from workers.runtime.native.jvm import COMPILE_QUICKLY
 from workers.runtime.native.ports import free_base_port
 from workers.runtime.native.processes import Identity, wait_gone
 from workers.runtime.native.stack import Stack
@@ -76,6 +77,12 @@ def test_nothing_listens_beyond_this_machine(native_engine: Stack) -> None:
     assert {one.laddr[0].removeprefix("::ffff:") for one in listening} == {"127.0.0.1"}, listening
     server = psutil.Process(native_engine.pid("postgres"))
     assert not [one for process in (server, *server.children()) for one in process.net_connections("inet")]
+
+
+def test_a_short_lived_engine_is_compiled_quickly(native_engine: Stack) -> None:
+    """This one lives for the tests."""
+    options = (native_engine.state_dir / "broker-1" / "java.args").read_text()
+    assert COMPILE_QUICKLY in options
 
 
 def test_every_process_is_recorded_with_its_time_of_creation(native_engine: Stack) -> None:

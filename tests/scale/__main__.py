@@ -38,7 +38,7 @@ def scale(
     number = records or (20_000 if quick else 1_000_000)
     prepare_with_progress(StackConfig(instance="scale"))
     figures: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "quick": quick}
-    with console.status("Starting") as line, ground(FULL, line.update) as floor:
+    with console.status("Starting") as line, ground(FULL, line.update, short_lived=quick) as floor:
         fill.fill(floor.stack.database_url, size, line.update)
         figures["rows"] = fill.rows(floor.stack.database_url)
         figures["event_to_page_p99_ms"] = uvloop.run(live.measure(floor, orders))

@@ -37,8 +37,8 @@ RATE, TOGETHER = 50, 16
 """Deliveries a second, and most at once."""
 SECONDS_EACH, PATIENCE = 0.4, 60
 """How long a ticket may take, and some more for all, before the rest counts as lost."""
-GONE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.CONFLICT})
-"""The customer has just written again: another task takes this one's place."""
+NOT_NOW = frozenset({httpx.codes.NOT_FOUND, httpx.codes.CONFLICT, httpx.codes.SERVICE_UNAVAILABLE})
+"""The customer has just written again, and another task takes this one's place; or the engine is too busy."""
 console = Console(highlight=False)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -146,7 +146,7 @@ async def _claim(database: Database, http: httpx.AsyncClient, person: dict[str, 
     async def claim(key: int) -> None:
         async with places:
             answer = await http.post(f"/tasks/{key}/claim", json={}, headers=person)
-        if answer.status_code not in GONE:
+        if answer.status_code not in NOT_NOW:
             answer.raise_for_status()
 
     await asyncio.gather(*(claim(key) for key in keys))

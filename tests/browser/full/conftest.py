@@ -31,7 +31,9 @@ def tell(step: str) -> None:
 @pytest.fixture(scope="session")
 def stack(scratch: Path) -> Iterator[Stack]:
     """What `make up` starts, with everything of its own."""
-    config = StackConfig(instance="browser", home=scratch, base_port=free_base_port(), full=True, heap="512m")
+    config = StackConfig(
+        instance="browser", home=scratch, base_port=free_base_port(), full=True, heap="512m", short_lived=True
+    )
     with running_stack(config, tell) as stack:
         yield stack
 

@@ -53,7 +53,7 @@ def main(
     Figures are written to build/reports/kills.json; logs stay in the instance's folder.
     """
     times = QUICK if quick else times
-    config = StackConfig(instance=instance, apps=False, heap="768m")
+    config = StackConfig(instance=instance, apps=False, heap="768m", short_lived=quick)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     if refunds:  # whether money may go back, the engine's records decide
         base_port = free_base_port()

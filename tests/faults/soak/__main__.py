@@ -64,7 +64,7 @@ def main(
             14, 10, Weather(seed, pause=(0.2, 0.8), down=(0, 0.5), rounds=1), stalled_seconds=15, quick=True
         )
     hurry = {"ORDEROPS_SETTLING_SECONDS": "2"} if quick else {}
-    config = StackConfig(instance=instance, controlled_clock=True, environment=hurry)
+    config = StackConfig(instance=instance, controlled_clock=True, environment=hurry, short_lived=True)
     start_afresh(config)
     prepare_with_progress(config)
     console.print(f"Seed {seed}: {size.orders} orders, {size.rate:g} a second.")
