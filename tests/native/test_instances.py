@@ -14,8 +14,8 @@ import pytest
 from workers.runtime.errors import UserError
 from workers.runtime.native.config import StackConfig
 from workers.runtime.native.health import answers
-from workers.runtime.native.keeper import start_keeper
 from workers.runtime.native.jvm import COMPILE_QUICKLY
+from workers.runtime.native.keeper import start_keeper
 from workers.runtime.native.ports import free_base_port
 from workers.runtime.native.processes import Identity, wait_gone
 from workers.runtime.native.stack import Stack
