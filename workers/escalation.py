@@ -5,6 +5,8 @@ here is one job. Of what a customer wrote, only what `context` has of it goes
 to a phone: one sentence for people.
 """
 
+from collections.abc import Awaitable, Callable
+
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.escalations import Escalations, HazardReports
 from workers.casefile.models import Task
@@ -27,18 +29,21 @@ from workers.ports.currencies import describe, exponent
 from workers.ports.events import Event
 from workers.runtime.context import current_job
 from workers.runtime.form_text import as_words
-from workers.runtime.jobs import Handler, Job, Process
+from workers.runtime.jobs import Job, Process
 
 TASK = "Task_HandleEscalation"
 CHANNEL = "#urgent"
 ON_CALL = "on-call"
 """Whom the alerting service wakes, whoever that is today."""
 
+Analyse = Callable[[str, int, str | None, str | None], Awaitable[object]]
+"""How triage reads a ticket up to a message: ticket, message, case and order."""
+
 
 class Escalation:
     """The jobs of bpmn/escalation.bpmn."""
 
-    def __init__(  # the ports of one process, given by name in one place
+    def __init__(  # noqa: PLR0913  # the ports of one process, given by name in one place
         self,
         *,
         pager: Pager,
@@ -47,6 +52,7 @@ class Escalation:
         escalations: Escalations,
         reports: HazardReports,
         handover: Handover,
+        analyse: Analyse,
         public_url: str,
     ) -> None:
         self._pager = pager
@@ -55,6 +61,7 @@ class Escalation:
         self._escalations = escalations
         self._reports = reports
         self._handover = handover
+        self._analyse = analyse
         self._public_url = public_url.rstrip("/")
 
     async def open_escalation(  # what the ticket was escalated with
@@ -157,14 +164,38 @@ class Escalation:
         post = Post(f"post:{name}", CHANNEL, f"The customer wrote again: {context}", self._page(case_id))
         await self._pager.post(post, case_id, f"Told {CHANNEL} that the customer wrote again")
 
+    async def analyse_messages(
+        self, ticket_id: str, message_number: int, case_id: str | None = None, shopify_order_id: str | None = None
+    ) -> None:
+        """Read what the customer has written by now as triage does, for people to see. Natural, as there."""
+        await self._analyse(ticket_id, message_number, case_id, shopify_order_id)
+
+    async def remind_handler(
+        self,
+        escalation_id: str,
+        ticket_id: str,
+        context: str,
+        reminder: int = 0,
+        shopify_order_id: str | None = None,
+    ) -> None:
+        """Tell a lead and the team's chat who has taken it and not handled it. Once per escalation and reminder.
+
+        While nobody has taken it nothing is said: the chain wakes people.
+        """
+        who = (await self._task()).assignee
+        if who is None:
+            return
+        case_id, name = shopify_order_id or ticket_id, f"{escalation_id}:overdue:{reminder}"
+        text = f"{who} has taken an escalation, and it is not handled yet: {context}"
+        await self._pager.push(
+            Alert(f"alert:{name}", "lead", text), case_id, f"lead called: {who} has not handled it"
+        )
+        post = Post(f"post:{name}", CHANNEL, text, self._page(case_id))
+        await self._pager.post(post, case_id, f"Told {CHANNEL} that {who} has not handled it")
+
     async def look_for_claim(self, escalation_id: str) -> Claim:
         """Whether somebody has taken the task by now, by the engine's records. Natural: asking changes nothing."""
-        instance = _instance()
-
-        async def look() -> Task | None:
-            return await self._escalations.task_of(instance, TASK)
-
-        task = await recorded(look, "the task")
+        task = await self._task()
         if task.assignee is not None:
             await self._escalations.claim(escalation_id, task.assignee)
         return Claim(task.assignee is not None)
@@ -178,6 +209,15 @@ class Escalation:
         completed = await recorded(lambda: self._escalations.completed(instance, TASK, answers), "the answer")
         await self._escalations.handle(escalation_id, completed.by or "")
         return Handled(f"person:{completed.by}" if completed.by else f"process:{PROCESS}")
+
+    async def _task(self) -> Task:
+        """The one that waits for a person, as the engine's records have it."""
+        instance = _instance()
+
+        async def look() -> Task | None:
+            return await self._escalations.task_of(instance, TASK)
+
+        return await recorded(look, "the task")
 
     def _page(self, case_id: str) -> str:
         return f"{self._public_url}/ui/cases/{case_id}"
@@ -195,8 +235,8 @@ def _instance() -> int:
     return job.process_instance_key if job else 0
 
 
-def registration(jobs: Escalation, analyse_messages: Handler) -> Process:
-    """Everything bpmn/escalation.bpmn needs of us; a message is analysed as triage does it."""
+def registration(jobs: Escalation) -> Process:
+    """Everything bpmn/escalation.bpmn needs of us."""
     return Process(
         id=PROCESS,
         jobs=(
@@ -205,7 +245,8 @@ def registration(jobs: Escalation, analyse_messages: Handler) -> Process:
             Job("escalation.report_hazard", jobs.report_hazard),
             Job("escalation.alert", jobs.alert),
             Job("escalation.note_reply", jobs.note_reply),
-            Job("escalation.analyse_messages", analyse_messages),
+            Job("escalation.analyse_messages", jobs.analyse_messages),
+            Job("escalation.remind_handler", jobs.remind_handler),
             Job("escalation.look_for_claim", jobs.look_for_claim),
             Job("escalation.note_handled", jobs.note_handled),
         ),

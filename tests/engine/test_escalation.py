@@ -110,6 +110,28 @@ class TestTheChain:
         assert (await ticket.row()).claimed_by == agent["X-Name"]
 
 
+class TestForgotten:
+    async def test_who_has_it_and_does_nothing_is_named_to_a_lead(self, floor: Floor) -> None:
+        ticket = await escalate(floor)
+        await waits(ticket, 1)
+        agent = await browser(floor, Role.AGENT)
+        task = await ticket.task()
+        claimed = await floor.http.post(f"/tasks/{task.key}/claim", json={}, headers=dict(agent))
+        assert claimed.is_success, claimed.text
+        await floor.travel(minutes=6)
+        await waits(ticket, 2)
+        await floor.travel(minutes=11)
+        await took(ticket, "Flow_Claimed")
+        await floor.travel(minutes=45)
+        await floor.until(ticket.case_id, "Flow_HandlerReminded", "SEQUENCE_FLOW_TAKEN")
+        assert await ticket.alerts() == ["on-call", "lead", "lead"]
+        assert agent["X-Name"] in (await ticket.messages())[-1]
+        await floor.travel(hours=1)
+        await floor.until(ticket.case_id, "Flow_HandlerReminded", "SEQUENCE_FLOW_TAKEN", times=2)
+        assert len(await ticket.alerts()) == 4
+        assert (await ticket.task()).key == task.key
+
+
 class TestReplies:
     async def test_the_customer_writes_again_and_whoever_is_on_call_hears_of_it_once(self, floor: Floor) -> None:
         ticket = await escalate(floor)

@@ -58,7 +58,8 @@ class EscalationBench:
             "handover": self.handover,
             "public_url": URL,
         }
-        self.jobs = Escalation(**shared)
+        self.analysed: list[tuple[object, ...]] = []
+        self.jobs = Escalation(**shared, analyse=self._analyse)
         self.hazard = Hazard(**shared, ads=self.ads, shop=self.shop, journal=journal)
         self.enter()
 
@@ -82,6 +83,9 @@ class EscalationBench:
         since = (datetime.now(UTC) - timedelta(days=days)).isoformat() + "[GMT]"
         counted = await self.hazard.count_reports(self.case_id, self.product, hazard, since)
         return counted.reports, counted.episode
+
+    async def _analyse(self, *about: object) -> None:
+        self.analysed.append(about)
 
     async def somebody(self, *roles: Role) -> str:
         return await add(self.database, *roles)

@@ -113,6 +113,24 @@ class TestClaim:
         assert (await bench.row()).claimed_by == "ada"
 
 
+class TestForgotten:
+    async def test_whoever_has_it_is_named_once_a_reminder(self, bench: EscalationBench) -> None:
+        escalation_id = (await bench.open()).escalation_id
+        await bench.task_opens(TASK)
+        await bench.jobs.remind_handler(escalation_id, bench.ticket_id, "Ada")
+        assert bench.alerts.pushes == {}
+        await bench.task_opens(TASK, "bob")
+        for reminder in (0, 0, 1):
+            await bench.jobs.remind_handler(escalation_id, bench.ticket_id, "Ada", reminder)
+        assert [(alert.to, "bob" in alert.message) for alert in bench.alerts.pushes.values()] == [
+            ("lead", True)
+        ] * 2
+
+    async def test_a_message_is_read_as_triage_reads_it(self, bench: EscalationBench) -> None:
+        await bench.jobs.analyse_messages(bench.ticket_id, 3, bench.case_id, None)
+        assert bench.analysed == [(bench.ticket_id, 3, bench.case_id, None)]
+
+
 class TestHandled:
     async def test_who_completed_the_last_answer_is_named(self, bench: EscalationBench) -> None:
         escalation_id = (await bench.open()).escalation_id

@@ -261,9 +261,10 @@ def _escalation(outside: Outside, inside: Inside) -> Process:
         escalations=inside.escalations,
         reports=inside.reports,
         handover=inside.handover,
+        analyse=_triage_jobs(outside, inside).analyse_messages,
         public_url=inside.public_url,
     )
-    return escalation.registration(jobs, _triage_jobs(outside, inside).analyse_messages)
+    return escalation.registration(jobs)
 
 
 def _hazard(outside: Outside, inside: Inside) -> Process:
