@@ -27,6 +27,6 @@ async def figures_now(store: Store, clocks: TicketClocks) -> Figures:
     now = datetime.now(UTC)
 
     async def read(session: AsyncSession) -> Figures:
-        return await figures(session, (await clocks.current_in(session, now)).values(), now)
+        return await figures(session, await clocks.outlooks_in(session), now)
 
     return await store.run(read)

@@ -40,6 +40,30 @@ class ClockName(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a clock of a ticket shows, and when it will show something else if nothing happens."""
+
+    priority: Priority
+    clock: ClockName
+    stand: Stand
+    risky_from: datetime | None
+    """While it is in time."""
+    due_at: datetime | None
+    """While it runs."""
+    took: timedelta | None
+    """Working time, once it ended; None of updates."""
+
+    def at(self, now: datetime) -> Stand:
+        """As it is by then."""
+        if self.stand not in {Stand.IN_TIME, Stand.AT_RISK}:
+            return self.stand
+        if self.due_at is not None and now >= self.due_at:
+            return Stand.BREACHED
+        risky = self.risky_from is not None and now >= self.risky_from
+        return Stand.AT_RISK if risky else self.stand
+
+
+@dataclass(frozen=True, slots=True)
 class ClockFigures:
     """One clock of all tickets of a priority."""
 
@@ -102,14 +126,29 @@ class Figures:
         return sum(day.by_itself for day in self.answered) / total if total else None
 
 
-def clock_figures(standings: Iterable[Standing]) -> list[ClockFigures]:
+def outlooks_of(standing: Standing) -> tuple[Outlook, ...]:
+    """Of the three clocks of a ticket."""
+    readings = ((name, getattr(standing, name)) for name in ClockName)
+    return tuple(
+        Outlook(
+            standing.priority,
+            name,
+            stand_of(reading),
+            reading.at_risk_from,
+            reading.due_at,
+            reading.used if reading.ended and name is not ClockName.UPDATE else None,
+        )
+        for name, reading in readings
+    )
+
+
+def clock_figures(outlooks: Iterable[Outlook], now: datetime) -> list[ClockFigures]:
     """By priority and clock, the most urgent first; those that no ticket has are left out."""
-    of: dict[tuple[Priority, ClockName], list[Reading]] = {}
-    for each in standings:
-        for name in ClockName:
-            of.setdefault((each.priority, name), []).append(getattr(each, name))
+    of: dict[tuple[Priority, ClockName], list[Outlook]] = {}
+    for each in outlooks:
+        of.setdefault((each.priority, each.clock), []).append(each)
     return [
-        _clock(priority, name, of[priority, name])
+        _clock(priority, name, of[priority, name], now)
         for priority in Priority
         for name in ClockName
         if (priority, name) in of
@@ -123,9 +162,9 @@ def stand_of(reading: Reading) -> Stand:
     return Stand(reading.state.value)
 
 
-def _clock(priority: Priority, name: ClockName, readings: Sequence[Reading]) -> ClockFigures:
-    stands = Counter(stand_of(each) for each in readings)
-    took = [] if name is ClockName.UPDATE else sorted(each.used for each in readings if each.ended)
+def _clock(priority: Priority, name: ClockName, outlooks: Sequence[Outlook], now: datetime) -> ClockFigures:
+    stands = Counter(each.at(now) for each in outlooks)
+    took = sorted(each.took for each in outlooks if each.took is not None)
     return ClockFigures(priority, name, stands, _within(took, 5), _within(took, 9))
 
 
@@ -136,12 +175,12 @@ def _within(took: Sequence[timedelta], tenths: int) -> timedelta | None:
     return timedelta(seconds=seconds[tenths - 1])
 
 
-async def figures(session: AsyncSession, standings: Iterable[Standing], now: datetime) -> Figures:
-    """All of them. `standings` are those of tickets that are not closed."""
+async def figures(session: AsyncSession, outlooks: Iterable[Outlook], now: datetime) -> Figures:
+    """All of them. `outlooks` are those of tickets that are not closed."""
     first = (now.astimezone(UTC) - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     return Figures(
         at=now,
-        clocks=clock_figures(standings),
+        clocks=clock_figures(outlooks, now),
         answered=await _answered(session, first),
         overrides=[*await _decided(session, first), *await _labelled(session, first)],
     )
