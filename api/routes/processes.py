@@ -1,10 +1,9 @@
 """For programs: start instances, send messages, see what became of them."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import body
@@ -17,6 +16,7 @@ from api.schemas.common import BODY_PROBLEMS, MAX_KEY, KeyInPath, problems
 from api.schemas.processes import Accepted, InboxEntry, InboxPage, MessageInfo, Processes, ProcessInfo
 from api.store import Store
 from workers.casefile import inbox
+from workers.casefile.lists import InboxView, messages_in
 from workers.casefile.models import InboxRow
 from workers.runtime.arrivals import arrival_of
 from workers.runtime.jobs import Message, Process
@@ -112,7 +112,7 @@ def router(processes: tuple[Process, ...]) -> APIRouter:
     )(send_message)
     routes.get(
         "/inbox",
-        summary="Messages that the engine does not have",
+        summary="Messages that the engine, or any process, does not have",
         responses=problems("unauthorized", "forbidden", "invalid"),
     )(list_messages)
     routes.get(
@@ -156,16 +156,15 @@ async def send_message(
 
 async def list_messages(
     store: StoreOf,
-    state: Annotated[Literal["refused", "waiting"], Query()] = "refused",
+    state: Annotated[InboxView, Query()] = InboxView.REFUSED,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     after: Annotated[int, Query(ge=0, le=MAX_KEY, description="`next` of the page before")] = 0,
 ) -> InboxPage:
-    """Refused: somebody must look. Waiting: the relay goes on trying."""
-    is_refused = InboxRow.refused_at.is_not(None) if state == "refused" else InboxRow.refused_at.is_(None)
-    wanted = select(InboxRow).where(InboxRow.published_at.is_(None), is_refused, InboxRow.id > after)
+    """Refused, or unmatched: somebody must look. Waiting: the relay goes on trying. Unmatched ones are with the
+    engine, and nothing here has the number that they are about."""
 
     async def find(session: AsyncSession) -> list[InboxEntry]:
-        return [_entry(row) for row in await session.scalars(wanted.order_by(InboxRow.id).limit(limit + 1))]
+        return [_entry(row) for row in await messages_in(session, state, after, limit + 1)]
 
     found = await store.run(find)
     more = len(found) > limit
@@ -185,6 +184,7 @@ def _entry(row: InboxRow) -> InboxEntry:
         id=str(row.id),
         process=row.process,
         message=row.message_name,
+        source=row.source,
         correlation_key=row.correlation_key,
         state="published" if row.published_at else "refused" if row.refused_at else "waiting",
         received_at=row.received_at,

@@ -1,16 +1,14 @@
-"""The start page: what is open, at risk, failing; and the messages that the engine does not have."""
+"""The start page: what is open, at risk, failing; and messages that the engine, or any process, does not have."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import HTMLResponse
 
 from api.deps import StoreOf
 from api.schemas.common import MAX_KEY
 from api.ui import ROWS, PageOf, address
-from workers.casefile.models import InboxRow
+from workers.casefile.lists import InboxView, messages_in
 from workers.casefile.overview import overview
 
 router = APIRouter(include_in_schema=False)
@@ -28,17 +26,11 @@ async def start(page: PageOf, store: StoreOf) -> HTMLResponse:
 async def inbox(
     page: PageOf,
     store: StoreOf,
-    state: Annotated[Literal["waiting", "refused"], Query()] = "waiting",
+    state: Annotated[InboxView, Query()] = InboxView.WAITING,
     after: Annotated[int, Query(ge=0, le=MAX_KEY)] = 0,
 ) -> HTMLResponse:
-    """Refused: somebody must look. Waiting: the relay goes on trying."""
-    is_refused = InboxRow.refused_at.is_not(None) if state == "refused" else InboxRow.refused_at.is_(None)
-    wanted = select(InboxRow).where(InboxRow.published_at.is_(None), is_refused, InboxRow.id > after)
-
-    async def find(session: AsyncSession) -> list[InboxRow]:
-        return list(await session.scalars(wanted.order_by(InboxRow.id).limit(ROWS + 1)))
-
-    found = await store.run(find)
-    more = address("/ui/inbox", state=state, after=found[ROWS - 1].id) if len(found) > ROWS else None
-    first = address("/ui/inbox", state=state) if after else None
-    return page.show("inbox.html", asked={"state": state}, messages=found[:ROWS], next=more, first=first)
+    """Refused, or unmatched: somebody must look. Waiting: the relay goes on trying."""
+    found = await store.run(lambda session: messages_in(session, state, after, ROWS + 1))
+    more = address("/ui/inbox", state=state.value, after=found[ROWS - 1].id) if len(found) > ROWS else None
+    first = address("/ui/inbox", state=state.value) if after else None
+    return page.show("inbox.html", asked={"state": state.value}, messages=found[:ROWS], next=more, first=first)

@@ -45,6 +45,7 @@ class InboxEntry(Answer):
     id: str
     process: str
     message: str
+    source: str = Field(description="Who told it: the supplier, carrier's service, shop or program.")
     correlation_key: str
     state: Literal["waiting", "published", "refused"] = Field(
         description="waiting: not yet with the engine; refused: the engine will never take it, somebody must look"

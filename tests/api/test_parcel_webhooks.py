@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from sqlalchemy import func, update
 
 from tests.api.conftest import (
     BEARER,
@@ -26,6 +27,8 @@ from tests.api.conftest import (
     inbox_size,
 )
 from workers.casefile.db import Database
+from workers.casefile.models import InboxRow
+from workers.casefile.unmatched import COMES_EARLY
 
 _numbers = itertools.count(uuid.uuid4().int % 10**12 + 10**12)
 
@@ -105,6 +108,13 @@ async def from_carrier(
     return await client.post(f"/webhooks/carriers/{service}", content=raw, headers=as_sent(told))
 
 
+async def lain_for_long(database: Database, row: InboxRow) -> None:
+    """The engine has it, and nobody took it."""
+    async with database.transaction() as session:
+        times = {"published_at": func.now(), "received_at": func.now() - 2 * COMES_EARLY}
+        await session.execute(update(InboxRow).where(InboxRow.id == row.id).values(times))
+
+
 class TestSuppliers:
     async def test_a_sent_parcel_of_an_order_nobody_knows_yet_is_kept_for_it(
         self, client: httpx.AsyncClient, database: Database
@@ -119,6 +129,17 @@ class TestSuppliers:
         assert row.time_to_live_ms == 10 * 24 * 3_600_000
         seen = await client.get(f"/inbox/{row.id}", headers=BEARER)
         assert seen.json()["correlation_key"] == event["supplier_order_id"]
+
+    async def test_one_that_nobody_takes_is_listed_with_who_sent_it(
+        self, client: httpx.AsyncClient, database: Database
+    ) -> None:
+        event = shipped()
+        await from_supplier(client, event)
+        [row] = await inbox_rows(database, event["supplier_order_id"])
+        await lain_for_long(database, row)
+        page = (await client.get(f"/inbox?state=unmatched&after={row.id - 1}", headers=BEARER)).json()
+        [seen] = [each for each in page["messages"] if each["correlation_key"] == event["supplier_order_id"]]
+        assert (seen["id"], seen["state"], seen["source"]) == (str(row.id), "published", "cj")
 
     async def test_a_replay_under_a_fresh_delivery_id_does_nothing_more(
         self, client: httpx.AsyncClient, database: Database

@@ -18,6 +18,7 @@ from tests.api.people import Browser, browser
 from tests.api.ui_data import a_case, a_task, add, ago, an_element, an_incident, an_instance, form_of, number, text
 from workers.casefile.db import Database
 from workers.casefile.lists import COUNTED
+from workers.casefile.models import InboxRow
 from workers.casefile.record_models import Definition
 from workers.runtime.errors import EngineUnavailable
 from workers.runtime.resources import models_dir
@@ -128,6 +129,25 @@ class TestStart:
             [figure] = re.findall(rf"<strong>([\d+]+)</strong> <span>{label}</span>", page)
             [counted] = re.findall(r'role="status">([\d+]+) ', await text(auditor, address))
             assert figure == counted != "0", label
+
+    @pytest.mark.parametrize("role", list(Role))
+    async def test_messages_about_what_nobody_knows_are_counted_and_listed_for_everybody(
+        self, app: FastAPI, database: Database, role: Role
+    ) -> None:
+        parcel = f"JD{number()}"
+        lain = {"received_at": ago(hours=1), "published_at": ago(hours=1), "matched": False}
+        row = InboxRow(
+            source="easypost", process="tracking", message_name="parcel_moved", correlation_key=parcel,
+            time_to_live_ms=1, variables={}, dedupe_key=parcel, body_sha256=b"", trace_id="", **lain,
+        )  # fmt: skip
+        await add(database, row)
+        async with browser(app, database, role) as somebody:
+            start = await text(somebody, "/ui")
+            [figure] = re.findall(r"<strong>(\d+)</strong> <span>messages about what nobody knows</span>", start)
+            assert int(figure) >= 1
+            page = await text(somebody, f"/ui/inbox?state=unmatched&after={row.id - 1}")
+        assert "ask whoever sent it" in page
+        assert re.search(rf'data-label="From">easypost</td>\s*<td data-label="For"><a [^>]+>{parcel}</a>', page)
 
     async def test_a_case_that_takes_longer_than_nearly_all_is_at_risk(
         self, auditor: Browser, database: Database

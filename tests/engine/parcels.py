@@ -20,7 +20,7 @@ from workers.adapters.mock_books import EventRow, FulfillmentRow
 from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import MockSuppliers
-from workers.casefile.models import Task
+from workers.casefile.models import InboxRow, Task
 from workers.casefile.record_models import Instance, Record
 from workers.contracts.tracking import OUTCOMES
 from workers.ports.carriers import ParcelState, Scan
@@ -103,6 +103,15 @@ class Ordered:
                 return len((await session.execute(query)).all()) >= times or None
 
         await self.floor._eventually(seen, f"{element} {intent} in case {self.case_id}")
+
+    async def untaken(self) -> list[str]:
+        """Messages about it that no instance is known to have taken one of the same number of."""
+        numbers = (self.supplier_order_id, *self.parcels)
+        query = select(InboxRow.message_name).where(
+            InboxRow.correlation_key.in_(numbers), InboxRow.matched.is_(False)
+        )
+        async with self.floor.app.database.sessions() as session:
+            return list(await session.scalars(query))
 
     async def on_the_way(self, *, times: int = 1) -> None:
         """Wait until a parcel is watched."""

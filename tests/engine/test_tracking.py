@@ -62,6 +62,16 @@ class TestOnItsWay:
         await order.on_the_way(times=2)
         await order.scanned(number, ParcelState.DELIVERED)
         assert await order.ends() == "delivered"
+        assert await order.untaken() == []
+
+    async def test_what_is_told_before_the_parcel_is_known_is_matched_when_it_is(self, floor: Floor) -> None:
+        order = await ordered(floor)
+        number = await order.ships(told=False)
+        await order.scanned(number, ParcelState.IN_TRANSIT)
+        assert await order.untaken() == ["parcel_moved"]
+        await order.says_shipped(number)
+        await order.on_the_way(times=2)
+        assert await order.untaken() == []
 
     async def test_polling_finds_what_nobody_told(self, floor: Floor) -> None:
         order = await ordered(floor)

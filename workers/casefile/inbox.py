@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from workers.casefile.db import DATABASE_AWAY, SCHEMA, Database
 from workers.casefile.direct import Statement
 from workers.casefile.models import Base, InboxRow
+from workers.casefile.unmatched import match_new
 
 COUNTING_MS = 100
 """How long a repetition may wait to be counted: long for other deliveries, nothing for an engine that is away."""
@@ -33,6 +34,8 @@ class Arrival:
     dedupe_key: str
     body_sha256: bytes
     trace_id: str
+    matched: bool | None = None
+    """False for what may be about nothing of ours, until an instance takes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
     """
     if receipt := _receipt((await session.execute(_ADD.core, _values(arrival))).all()):
         await session.execute(_WAKE.core)
+        if arrival.matched is False:
+            await match_new(session, receipt.inbox_id)
         return receipt
     told = select(InboxRow.id, InboxRow.body_sha256).where(InboxRow.dedupe_key == arrival.dedupe_key)
     row = (await session.execute(told)).one()

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     Text,
+    and_,
     exists,
     func,
     literal,
@@ -22,8 +23,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.models import Case, Effect, EffectState, Incident, Task
+from workers.casefile.models import Case, Effect, EffectState, InboxRow, Incident, Task
 from workers.casefile.record_models import Instance
+from workers.casefile.unmatched import unmatched
 
 UNSETTLED = (EffectState.INTENDED, EffectState.UNKNOWN)
 COUNTED = 500
@@ -219,6 +221,30 @@ def _open_tasks(wanted: TasksWanted) -> Iterable[ColumnElement[bool]]:
         yield Task.element_id == wanted.element
     if wanted.due_before is not None:
         yield DUE.op("<")(wanted.due_before)
+
+
+class InboxView(StrEnum):
+    """Messages that somebody may have to look at."""
+
+    WAITING = "waiting"
+    """Not yet with the engine: the relay goes on trying."""
+    REFUSED = "refused"
+    """The engine will never take them."""
+    UNMATCHED = "unmatched"
+    """The engine has, or had, them, and nobody took them: what they are about is not known here."""
+
+
+async def messages_in(session: AsyncSession, wanted: InboxView, after: int, limit: int) -> Sequence[InboxRow]:
+    """At most `limit` messages behind this one, the oldest first."""
+    query = select(InboxRow).where(_messages(wanted), InboxRow.id > after)
+    return (await session.scalars(query.order_by(InboxRow.id).limit(limit))).all()
+
+
+def _messages(wanted: InboxView) -> ColumnElement[bool]:
+    if wanted is InboxView.UNMATCHED:
+        return unmatched()
+    refused = InboxRow.refused_at.is_not(None) if wanted is InboxView.REFUSED else InboxRow.refused_at.is_(None)
+    return and_(InboxRow.published_at.is_(None), refused)
 
 
 def number_of(query: Select[Any]) -> ScalarSelect[int]:

@@ -46,6 +46,8 @@ class InboxRow(Base):
         Index("uq_inbox_dedupe_key", "dedupe_key", unique=True),
         Index("ix_inbox_unpublished", "id", postgresql_where=text("published_at IS NULL AND refused_at IS NULL")),
         Index("ix_inbox_refused", "id", postgresql_where=text("refused_at IS NOT NULL")),
+        Index("ix_inbox_matched", "correlation_key", "message_name", postgresql_where=text("matched IS NOT NULL")),
+        Index("ix_inbox_unmatched", "id", postgresql_where=text("matched IS FALSE")),
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
@@ -64,6 +66,8 @@ class InboxRow(Base):
     last_error: Mapped[str | None]
     published_at: Mapped[datetime | None]
     refused_at: Mapped[datetime | None]
+    matched: Mapped[bool | None]
+    """Whether an instance has taken a message of this name and key; None where nobody asks (see unmatched.py)."""
 
 
 class ApiRequest(Base):

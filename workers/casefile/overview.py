@@ -19,6 +19,7 @@ from workers.casefile.lists import (
     number_of_tasks,
 )
 from workers.casefile.models import Case, Effect, InboxRow
+from workers.casefile.unmatched import unmatched
 
 SOON = timedelta(hours=24)
 """A task that is due within this time is at risk."""
@@ -62,6 +63,8 @@ class Overview:
     inbox: int
     inbox_since: datetime | None
     refused: int
+    unmatched: int
+    """Messages that no instance has taken, and that nothing of ours has the number of."""
     unsettled: int
     days: Sequence[Day]
 
@@ -95,6 +98,7 @@ def _figures(now: datetime, slow_before: datetime | None, name: str, groups: Seq
         number_of(select(InboxRow.id).where(*waiting)).label("inbox"),
         first.scalar_subquery().label("inbox_since"),
         number_of(select(InboxRow.id).where(InboxRow.refused_at.is_not(None))).label("refused"),
+        number_of(select(InboxRow.id).where(unmatched())).label("unmatched"),
         number_of(unsettled).label("unsettled"),
     )
 

@@ -94,9 +94,17 @@ MESSAGES = (
         SupplierShipped,
         "supplier_order_id",
         SUPPLIER_NEWS_LAST,
+        may_be_unknown=True,
         identity="tracking_number",
     ),
-    Message(Messages.PARCEL_MOVED, ParcelMoved, "tracking_number", CARRIER_NEWS_LAST, identity="scan_id"),
+    Message(
+        Messages.PARCEL_MOVED,
+        ParcelMoved,
+        "tracking_number",
+        CARRIER_NEWS_LAST,
+        may_be_unknown=True,
+        identity="scan_id",
+    ),
     Message(
         Messages.PARCEL_NOT_RECEIVED,
         ParcelNotReceived,

@@ -37,6 +37,7 @@ def arrival_of(
         dedupe_key=f"{message.name}:{correlation_key}{told_apart}",
         body_sha256=hashlib.sha256(body).digest(),
         trace_id=trace_id,
+        matched=False if message.may_be_unknown else None,
     )
 
 

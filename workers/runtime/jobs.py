@@ -54,6 +54,8 @@ class Message:
     """The running instance takes it; when none runs for its correlation key, one starts by it."""
     asked_for_at: str = ""
     """The route at which callers of the api ask for it instead: they do not fill in such a message themselves."""
+    may_be_unknown: bool = False
+    """It tells of something by a number that may not be ours, or not yet: people see those that nobody takes."""
     identity: str = ""
     """Name of the payload field that tells several messages of one key apart. Without one, a key has one message
     for ever: told again it is the same."""

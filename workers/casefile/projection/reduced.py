@@ -171,7 +171,9 @@ KEPT: Mapping[str, Kept] = {
     ),
     "PROCESS_INSTANCE_MIGRATION": Kept(frozenset({"MIGRATED"}), _fields("targetProcessDefinitionKey")),
     "MESSAGE_START_EVENT_SUBSCRIPTION": Kept(frozenset({"CORRELATED"}), _of_start),
-    "PROCESS_MESSAGE_SUBSCRIPTION": Kept(frozenset({"CORRELATED"}), _fields("messageName")),
+    "PROCESS_MESSAGE_SUBSCRIPTION": Kept(
+        frozenset({"CORRELATED"}), _fields("messageName", optional=("correlationKey",))
+    ),
     "USER_TASK": Kept(
         frozenset({"CREATED", "ASSIGNED", "COMPLETED", "CANCELED", "MIGRATED"}),
         _fields(

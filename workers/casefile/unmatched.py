@@ -1,0 +1,62 @@
+"""Messages that may come before anybody can wait for them, or be about nothing of ours: until one is taken.
+
+An instance takes a message under its name and correlation key: from then on all of that name and key are matched,
+those that come later included.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from workers.casefile.models import InboxRow
+from workers.casefile.projection.reduced import Reduced
+from workers.casefile.projection.tables import Tables, given, table
+from workers.casefile.record_models import Instance
+
+COMES_EARLY = timedelta(minutes=10)
+"""So long a message may lie before people are shown that nobody has taken it."""
+
+_INBOX = table("inbox")
+_taken = given(_INBOX, "message_name", "correlation_key")
+_MATCH = (
+    update(_INBOX)
+    .values(matched=True)
+    .where(
+        _INBOX.c.message_name == _taken.c.message_name,
+        _INBOX.c.correlation_key == _taken.c.correlation_key,
+        _INBOX.c.matched.is_not(None),
+        _INBOX.c.matched.is_(False),
+    )
+)
+_same = aliased(InboxRow)
+_KNOWN = or_(
+    exists().where(
+        _same.correlation_key == InboxRow.correlation_key,
+        _same.message_name == InboxRow.message_name,
+        _same.matched.is_not(None),
+        _same.matched.is_(True),
+    ),
+    exists().where(Instance.correlation_key == InboxRow.correlation_key),
+)
+
+
+async def match_new(session: AsyncSession, inbox_id: int) -> None:
+    """A message that just came, if its key is known already: a late scan of a parcel of ours is no riddle."""
+    known = update(InboxRow).where(InboxRow.id == inbox_id, _KNOWN).values(matched=True)
+    await session.execute(known.execution_options(synchronize_session=False))
+
+
+async def match_taken(tables: Tables, news: Sequence[Reduced]) -> None:
+    """All messages of which these records say that an instance took one. Idempotent."""
+    told = [record.facts or {} for record in news if record.value_type == "PROCESS_MESSAGE_SUBSCRIPTION"]
+    taken = {(facts["messageName"], facts["correlationKey"]) for facts in told if "correlationKey" in facts}
+    await tables.put(_MATCH, [{"message_name": name, "correlation_key": key} for name, key in sorted(taken)])
+
+
+def unmatched() -> ColumnElement[bool]:
+    """Of the rows that people should see."""
+    lain = InboxRow.received_at < func.now() - COMES_EARLY
+    return and_(InboxRow.matched.is_(False), InboxRow.published_at.is_not(None), lain, not_(_KNOWN))
