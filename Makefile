@@ -88,7 +88,7 @@ fuzz: setup ## whatever is sent to the api: no 5xx, and no answer that is not do
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 .PHONY: kills
-kills: setup ## 3,000 workers killed with -9 while they buy; the supplier counts (ARGS=--quick)
+kills: setup ## 3,000 workers killed with -9 while they buy; the supplier counts (ARGS="--quick --refunds", --tickets)
 	@$(BIN)/python -m tests.faults.kills $(ARGS)
 
 .PHONY: soak

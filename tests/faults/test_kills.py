@@ -14,8 +14,8 @@ from pyzeebe.proto.gateway_pb2_grpc import GatewayServicer, add_GatewayServicer_
 
 from tests.containers import Containers
 from tests.faults.kills import report
-from tests.faults.kills.plan import POINTS, PURCHASES, REFUNDS, Deed, Plan, Point, Scythe
-from tests.faults.kills.run import Outcome, deploy_copy, run
+from tests.faults.kills.plan import POINTS, PURCHASES, REFUNDS, TICKETS, Deed, Plan, Point, Scythe
+from tests.faults.kills.run import Outcome, deploy, end_copies, run
 from tests.faults.kills.worker import DeadlyGateway
 from workers.casefile import migrate
 from workers.runtime.engine import Engine
@@ -23,19 +23,20 @@ from workers.runtime.native.stack import Stack
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("deed", [PURCHASES, REFUNDS], ids=lambda deed: deed.process)
+@pytest.mark.parametrize("deed", [PURCHASES, REFUNDS, TICKETS], ids=lambda deed: deed.process)
 async def test_a_worker_killed_at_any_point_neither_loses_a_deed_nor_does_it_twice(
     engine: Stack | Containers, tmp_path: Path, full: bool, deed: Deed
 ) -> None:
-    """Real workers with real jobs, a kill per order; judged by the books of supplier or payment provider."""
+    """Real workers with real jobs, a kill per order; judged by books of the outside world."""
     first = time.time_ns() // 1_000_000
     values = {key.removeprefix("ORDEROPS_").lower(): value for key, value in engine.environment().items()}
     short = 20 if deed is REFUNDS else 2
     plan = Plan(40 if full else short, first, values, tmp_path, deed, copy=f"kills_{first}")
     migrate.upgrade(values["database_url"])
     async with Engine(values["zeebe_grpc"], values["zeebe_rest"]) as client:
-        await deploy_copy(client, plan)
-    outcome = await run(plan)
+        await deploy(client, plan)
+        outcome = await run(plan)
+        await end_copies(client, plan)
     figures = report.judge(plan, outcome)
     log = (tmp_path / "workers.log").read_text()[-3000:]
     assert figures.ok, f"{figures}\n{log}"

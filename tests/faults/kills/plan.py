@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import re
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,15 +13,27 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What workers are killed at: the process, its job that changes the outside world, and how it is started."""
+    """What workers are killed at: jobs that change the outside world, and the message that leads to them.
 
-    process: str
-    job: str
+    It starts the first of the processes, which calls the others.
+    """
+
+    processes: tuple[str, ...]
+    jobs: tuple[str, ...]
     message: str
 
+    @property
+    def process(self) -> str:
+        """The one that is started."""
+        return self.processes[0]
 
-PURCHASES = Deed("fulfillment", "fulfillment.place_supplier_order", "order_paid")
-REFUNDS = Deed("refund", "refund.execute_refund", "refund_requested")
+
+PURCHASES = Deed(("fulfillment",), ("fulfillment.place_supplier_order",), "order_paid")
+REFUNDS = Deed(("refund",), ("refund.execute_refund",), "refund_requested")
+TICKETS = Deed(
+    ("triage", "resolution", "escalation"), ("resolution.send_reply", "escalation.alert"), "ticket_created"
+)
+_NUMBER = re.compile(r"\d+")
 
 
 def refund_of(order_id: str) -> str:
@@ -28,9 +41,11 @@ def refund_of(order_id: str) -> str:
     return f"{order_id}-damaged"
 
 
-def order_of(refund_id: str) -> str:
-    """The order of a refund."""
-    return refund_id.partition("-")[0]
+def order_of(name: str) -> str:
+    """The order that a refund, a ticket or an effect is called after."""
+    found = _NUMBER.search(name)
+    assert found is not None, name
+    return found[0]
 
 
 class Point(StrEnum):
@@ -65,16 +80,15 @@ class Plan:
     """Holds the hits and the workers' log."""
     deed: Deed = PURCHASES
     copy: str = ""
-    """The process's id in the engine, when it is a copy that leaves workers of the original alone."""
+    """Ends the processes' ids in the engine, when they are copies that leave workers of the originals alone."""
     job_seconds: int = 4
     """How long a job is its doomed worker's. It comes again after that."""
     settling_seconds: int = 3
     """How long a supplier may still execute what a dead worker asked for; the mocked one needs 2 at most."""
 
-    @property
-    def process(self) -> str:
+    def named(self, process: str) -> str:
         """The process's id in the engine."""
-        return self.copy or self.deed.process
+        return f"{process}_{self.copy}" if self.copy and process in self.deed.processes else process
 
     @property
     def message(self) -> str:
@@ -104,9 +118,10 @@ class Plan:
         """Where this order's worker is killed."""
         return POINTS[self.number(order_id) % len(POINTS)]
 
-    def of_this_process(self, job_type: str) -> str:
+    def as_deployed(self, job_type: str) -> str:
         """The job type as the deployed process has it."""
-        return job_type.replace(f"{self.deed.process}.", f"{self.process}.", 1)
+        process, _, job = job_type.partition(".")
+        return f"{self.named(process)}.{job}"
 
 
 class Hits:

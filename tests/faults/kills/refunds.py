@@ -19,6 +19,8 @@ from workers.runtime.bootstrap import assemble
 from workers.runtime.demo import books
 from workers.runtime.settings import Settings
 
+Found = tuple[list[int], list[bool], list[str], int]
+"""By order how often it was asked for and whether all is done; orders with wrong books; how many were approved."""
 AMOUNT = 1_999
 """Minor units: damaged goods, so that nobody has to approve it."""
 
@@ -66,9 +68,8 @@ async def count(plan: Plan, database: Database) -> tuple[int, int]:
         return await session.scalar(made) or 0, await session.scalar(told) or 0
 
 
-async def read(plan: Plan, database: Database, world: MockWorld) -> tuple[list[int], list[bool], list[str], int]:
-    """By order: how often the provider was asked, whether all is done; orders with wrong amounts; how many of ours
-    were approved."""
+async def read(plan: Plan, database: Database, world: MockWorld) -> Found:
+    """Asked for at the provider; wrong are amounts; approved in our books."""
     orders = books.array_of(plan.orders)
     made = await world.rows(select(RefundRow).where(RefundRow.order_id == any_(orders)))
     booked = await world.rows(

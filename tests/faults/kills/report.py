@@ -6,10 +6,11 @@ from pathlib import Path
 import orjson
 from rich.table import Table
 
-from tests.faults.kills.plan import POINTS, Plan
+from tests.faults.kills.plan import POINTS, PURCHASES, REFUNDS, TICKETS, Plan
 from tests.faults.kills.run import Outcome
 
-REPORT = Path("build/reports/kills.json")
+REPORTS = Path("build/reports")
+_NAMES = {PURCHASES: "kills", REFUNDS: "refund_kills", TICKETS: "ticket_kills"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class PointFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What build/reports/kills.json holds."""
+    """What the reports hold, for refunds and tickets with another word for `ledger_wrong`."""
 
     kills: int
     """Workers whose wait status says SIGKILL."""
@@ -38,7 +39,7 @@ class Figures:
     twice: int
     lost: int
     ledger_wrong: int
-    """Orders not booked exactly as they were bought."""
+    """Orders not booked exactly as they were bought; refunds of a wrong amount; tickets of a wrong course."""
     other_ends: int
     """Workers that ended in another way before they were told to."""
     seconds: float
@@ -92,29 +93,15 @@ def table(figures: Figures) -> Table:
     return rows
 
 
-REFUND_REPORT = Path("build/reports/refund_kills.json")
-
-
-def write_refunds(figures: Figures, approved: int, path: Path = REFUND_REPORT) -> None:
-    """Write the figures of refunds for programs."""
+def write(plan: Plan, figures: Figures, approved: int = 0) -> Path:
+    """Write the figures for programs; says where."""
+    told = asdict(figures)
+    if plan.deed == REFUNDS:
+        told |= {"approved": approved, "wrong_amount": told.pop("ledger_wrong")}
+        told["ok"] = figures.ok and approved == figures.expected
+    if plan.deed == TICKETS:
+        told |= {"wrong_course": told.pop("ledger_wrong")}
+    path = REPORTS / f"{_NAMES[plan.deed]}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = {
-        "kills": figures.kills,
-        "expected": figures.expected,
-        "approved": approved,
-        "in_books": figures.in_books,
-        "twice": figures.twice,
-        "lost": figures.lost,
-        "wrong_amount": figures.ledger_wrong,
-        "other_ends": figures.other_ends,
-        "seconds": figures.seconds,
-        "points": {name: asdict(point) for name, point in figures.points.items()},
-        "ok": figures.ok and approved == figures.expected,
-    }
     path.write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
-
-
-def write(figures: Figures, path: Path = REPORT) -> None:
-    """Write the figures for programs."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(orjson.dumps(asdict(figures), option=orjson.OPT_INDENT_2))
+    return path

@@ -11,19 +11,21 @@ from datetime import timedelta
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 
+from pyzeebe.proto.gateway_pb2 import CancelProcessInstanceRequest
 from sqlalchemy import any_, func, select
 
 from tests.engine.shop_floor import an_order
-from tests.faults.kills import refunds, worker
-from tests.faults.kills.plan import REFUNDS, Hits, Plan, refund_of
+from tests.faults.kills import refunds, tickets, worker
+from tests.faults.kills.plan import PURCHASES, REFUNDS, TICKETS, Hits, Plan, refund_of
 from workers.adapters.mock_books import EventRow, SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
+from workers.casefile.record_models import Instance
 from workers.runtime.answers import LONGEST_WAIT
 from workers.runtime.demo import books
 from workers.runtime.demo.plan import Plan as Orders
-from workers.runtime.demo.plan import planned
+from workers.runtime.demo.plan import Planned, planned
 from workers.runtime.deploy import resources
 from workers.runtime.engine import Engine
 from workers.runtime.resources import models_dir
@@ -86,33 +88,14 @@ async def run(plan: Plan, on_progress: Callable[[Progress], None] = lambda _: No
     database = Database(url, 2)
     try:
         async with MockWorld(url, pool_size=10) as world:
-            orders = Orders(
-                [planned(an_order(id=int(one)), (), repeated=False, fresh=False) for one in plan.orders]
-            )
+            orders = Orders([_planned(one) for one in plan.orders])
             await _seed(world, orders)
-            watched = refunds.records_taken_in(plan) if plan.deed == REFUNDS else nullcontext()
+            watched = nullcontext() if plan.deed == PURCHASES else refunds.records_taken_in(plan)
             async with watched, _workers(plan, progress):
                 await _until_finished(plan, database, progress, on_progress)
-            if plan.deed == REFUNDS:
-                return await _paid_back(plan, database, world, progress, began)
-            found = await books.read(database, world, orders)
+            asked, finished, wrong, approved = await _read(plan, database, world, orders)
     finally:
         await database.close()
-    return Outcome(
-        killed=progress.killed,
-        hits=Hits(plan).counts(),
-        bought=[sum(row.requests for row in found.bought.get(one, ())) for one in plan.orders],
-        finished=[one in found.supplied_at for one in plan.orders],
-        ledger_wrong=list(found.ledger_differences()),
-        other_ends=progress.other_ends,
-        seconds=time.monotonic() - began,
-    )
-
-
-async def _paid_back(
-    plan: Plan, database: Database, world: MockWorld, progress: Progress, began: float
-) -> Outcome:
-    asked, finished, wrong, approved = await refunds.read(plan, database, world)
     return Outcome(
         killed=progress.killed,
         hits=Hits(plan).counts(),
@@ -125,20 +108,57 @@ async def _paid_back(
     )
 
 
-async def deploy_copy(engine: Engine, plan: Plan) -> None:
-    """The same process under a name of its own: nobody else works on its jobs or hears its messages."""
-    name, original = plan.process, plan.deed.process
-    text = (models_dir() / f"{original}.bpmn").read_text(encoding="utf-8")
-    for before, after in (
-        (f'id="{original}"', f'id="{name}"'),
-        (f'bpmnElement="{original}"', f'bpmnElement="{name}"'),
-        (f'type="{original}.', f'type="{name}.'),
-        (f'name="{plan.deed.message}"', f'name="{plan.message}"'),
-        ('bindingType="deployment"', 'bindingType="latest"'),
-    ):
-        text = text.replace(before, after)
+async def _read(plan: Plan, database: Database, world: MockWorld, orders: Orders) -> refunds.Found:
+    """What the books say, by the deed."""
+    if plan.deed == REFUNDS:
+        return await refunds.read(plan, database, world)
+    if plan.deed == TICKETS:
+        return await tickets.read(plan, world)
+    found = await books.read(database, world, orders)
+    bought = [sum(row.requests for row in found.bought.get(one, ())) for one in plan.orders]
+    return bought, [one in found.supplied_at for one in plan.orders], list(found.ledger_differences()), 0
+
+
+def _planned(order_id: str) -> Planned:
+    order = an_order(id=int(order_id), email=tickets.email_of(order_id))
+    return planned(order, (), repeated=False, fresh=False)
+
+
+async def deploy(engine: Engine, plan: Plan) -> None:
+    """All models; those of the deed as the plan has them, as copies besides the others where it says so."""
+    models = {f"{plan.named(process)}.bpmn": _model(plan, process) for process in plan.deed.processes}
+    if not plan.copy:
+        await engine.deploy({**resources(), **models})
+        return
     await engine.deploy(resources())
-    await engine.deploy({f"{name}.bpmn": text.encode()})
+    await engine.deploy(models)
+
+
+def _model(plan: Plan, process: str) -> bytes:
+    """A copy has a name of its own: nobody else works on its jobs, hears its message or calls it. People are woken
+    sooner."""
+    text = (models_dir() / f"{process}.bpmn").read_text(encoding="utf-8").replace(*tickets.SOONER)
+    if plan.copy:
+        for each in plan.deed.processes:
+            name = plan.named(each)
+            for place in ('id="{}"', 'bpmnElement="{}"', 'type="{}.', 'processId="{}"'):
+                text = text.replace(place.format(each), place.format(name))
+        text = text.replace(f'name="{plan.deed.message}"', f'name="{plan.message}"')
+        text = text.replace('bindingType="deployment"', 'bindingType="latest"')
+    return text.encode()
+
+
+async def end_copies(engine: Engine, plan: Plan) -> None:
+    """What waits for somebody waits no more: other tests' time passes in this engine."""
+    database = Database(str(plan.settings["database_url"]), 1)
+    mine = select(Instance.key).where(Instance.process == plan.named(plan.deed.process), Instance.state == "open")
+    try:
+        async with database.sessions() as session:
+            for key in await session.scalars(mine):
+                request = CancelProcessInstanceRequest(processInstanceKey=key)
+                await engine.gateway.CancelProcessInstance(request, timeout=10)
+    finally:
+        await database.close()
 
 
 async def _seed(world: MockWorld, orders: Orders) -> None:
@@ -156,8 +176,9 @@ async def _workers(plan: Plan, progress: Progress) -> AsyncIterator[None]:
     """Six who die, each replaced at once, and one who does all other jobs and lives."""
     over = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        for _ in range(WORKERS):
-            group.create_task(_keep_one(plan, progress, over))
+        for number in range(WORKERS):
+            job_type = plan.deed.jobs[number % len(plan.deed.jobs)]
+            group.create_task(_keep_one(plan, job_type, progress, over))
         group.create_task(_until_over(_context.Process(target=worker.unharmed, args=(plan,), daemon=True), over))
         try:
             yield
@@ -165,9 +186,10 @@ async def _workers(plan: Plan, progress: Progress) -> AsyncIterator[None]:
             over.set()
 
 
-async def _keep_one(plan: Plan, progress: Progress, over: asyncio.Event) -> None:
+async def _keep_one(plan: Plan, job_type: str, progress: Progress, over: asyncio.Event) -> None:
     while not over.is_set():
-        code = await _until_over(_context.Process(target=worker.doomed, args=(plan,), daemon=True), over)
+        doomed = _context.Process(target=worker.doomed, args=(plan, job_type), daemon=True)
+        code = await _until_over(doomed, over)
         if code == KILLED:
             progress.killed += 1
         elif not over.is_set():
@@ -200,7 +222,7 @@ async def _until_finished(
         while progress.finished < plan.total and time.monotonic() - moved_at < STALLED_SECONDS:
             for _ in range(AHEAD - (progress.started - progress.finished)):
                 if (order_id := next(waiting, None)) is not None:
-                    await _start(engine, plan, order_id)
+                    await _start(engine, database, plan, order_id)
                     progress.started += 1
             progress.bought, progress.finished = await _count(plan, database)
             on_progress(progress)
@@ -209,19 +231,23 @@ async def _until_finished(
             await asyncio.sleep(0.5)
 
 
-async def _start(engine: Engine, plan: Plan, order_id: str) -> None:
+async def _start(engine: Engine, database: Database, plan: Plan, order_id: str) -> None:
     name, variables, key = plan.message, {"shopify_order_id": order_id}, order_id
     if plan.deed == REFUNDS:
         variables, key = refunds.variables_of(order_id), refund_of(order_id)
+    elif plan.deed == TICKETS:
+        variables, key = await tickets.written(plan, database, order_id), tickets.ticket_of(order_id)
     await engine.publish_message(
         name, key, message_id=f"{name}:{order_id}", ttl=timedelta(hours=1), variables=variables
     )
 
 
 async def _count(plan: Plan, database: Database) -> tuple[int, int]:
-    """Orders bought, and orders announced; or refunds made, and refunds told of."""
+    """Orders bought, and orders announced; or refunds made, and refunds told of; or tickets, see there."""
     if plan.deed == REFUNDS:
         return await refunds.count(plan, database)
+    if plan.deed == TICKETS:
+        return await tickets.count(plan, database)
     references = books.array_of(f"orderops-{one}" for one in plan.orders)
     keys = books.array_of(f"supplier_order_placed:{one}" for one in plan.orders)
     bought = select(func.count()).where(SupplierOrderRow.reference == any_(references))

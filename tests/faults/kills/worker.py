@@ -2,28 +2,33 @@
 each makes its event loop, its connections and its gRPC channel for itself, after the fork."""
 
 import asyncio
+import functools
 import multiprocessing
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import grpc
 import uvloop
 from pyzeebe.proto.gateway_pb2 import ActivatedJob, UpdateJobTimeoutRequest
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
-from tests.faults.kills.plan import REFUNDS, Plan, Point, Scythe, order_of
+from tests.faults.kills.plan import Plan, Point, Scythe, order_of
+from workers.adapters.mock_alerts import MockAlerts
+from workers.adapters.mock_helpdesk import MockHelpdesk
 from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.db import Database
-from workers.contracts.fulfillment import Bought
-from workers.contracts.refund import RefundStanding
+from workers.ports.alerts import Alert, Told
+from workers.ports.helpdesk import SentReply
 from workers.ports.payments import Refund
 from workers.ports.supplier import Offer, Shipment, SupplierOrder, Suppliers
 from workers.ports.values import Address, Money, OrderLine
 from workers.runtime import logs
+from workers.runtime.arguments import ORDER
 from workers.runtime.bootstrap import assemble, mocked_outside
 from workers.runtime.gateway import GrpcJobGateway, Subscription
 from workers.runtime.host import Host
@@ -80,11 +85,41 @@ class DeadlyPayments(MockPayments):
         self._scythe = scythe
 
     async def refund(self, charge_id: str, reference: str, amount: Money, reason: str) -> Refund:
-        order_id = order_of(reference.removeprefix("orderops-"))
+        order_id = order_of(reference)
         self._scythe.strike(Point.BEFORE_CALL, order_id)
         made = await super().refund(charge_id, reference, amount, reason)
         self._scythe.strike(Point.AFTER_CALL, order_id)
         return made
+
+
+class DeadlyHelpdesk(MockHelpdesk):
+    """Before or after it answers the customer, the worker may be killed."""
+
+    def __init__(self, world: MockWorld, scythe: Scythe) -> None:
+        super().__init__(world)
+        self._scythe = scythe
+
+    async def send_reply(self, ticket_id: str, key: str, body: str, language: str) -> SentReply:
+        order_id = order_of(ticket_id)
+        self._scythe.strike(Point.BEFORE_CALL, order_id)
+        sent = await super().send_reply(ticket_id, key, body, language)
+        self._scythe.strike(Point.AFTER_CALL, order_id)
+        return sent
+
+
+class DeadlyAlerts(MockAlerts):
+    """Before or after it calls somebody's phone, the worker may be killed; the chat is told after that."""
+
+    def __init__(self, world: MockWorld, scythe: Scythe) -> None:
+        super().__init__(world)
+        self._scythe = scythe
+
+    async def push(self, alert: Alert) -> Told:
+        order_id = order_of(alert.key)
+        self._scythe.strike(Point.BEFORE_CALL, order_id)
+        told = await super().push(alert)
+        self._scythe.strike(Point.AFTER_CALL, order_id)
+        return told
 
 
 class DeadlyGateway(GrpcJobGateway):
@@ -128,34 +163,30 @@ class DeadlyGateway(GrpcJobGateway):
         raise TimeoutError("the engine has not taken the completion")
 
 
-class DeadlyHandler:
+def watched(inner: Handler, scythe: Scythe, gateway: DeadlyGateway) -> Handler:
     """The job's handler: before it begins or after all is recorded, the worker may be killed."""
 
-    def __init__(self, inner: Handler, scythe: Scythe, gateway: DeadlyGateway) -> None:
-        self._inner = inner
-        self._scythe = scythe
-        self._gateway = gateway
+    @functools.wraps(inner)
+    async def handler(**arguments: Any) -> Any:
+        order_id = _order_in(arguments)
+        scythe.strike(Point.BEFORE_INTENT, order_id)
+        result = await inner(**arguments)
+        scythe.strike(Point.AFTER_RECORD, order_id)
+        gateway.in_hand = order_id
+        return result
 
-    async def place(self, shopify_order_id: str, supplier: str, agreed_cost: int, currency: str) -> Bought:
-        self._scythe.strike(Point.BEFORE_INTENT, shopify_order_id)
-        bought: Bought = await self._inner(shopify_order_id, supplier, agreed_cost, currency)
-        self._scythe.strike(Point.AFTER_RECORD, shopify_order_id)
-        self._gateway.in_hand = shopify_order_id
-        return bought
-
-    async def execute(self, refund_id: str, policy_round: int) -> RefundStanding:
-        order_id = order_of(refund_id)
-        self._scythe.strike(Point.BEFORE_INTENT, order_id)
-        standing: RefundStanding = await self._inner(refund_id, policy_round)
-        self._scythe.strike(Point.AFTER_RECORD, order_id)
-        self._gateway.in_hand = order_id
-        return standing
+    return handler
 
 
-def doomed(plan: Plan) -> None:
-    """A worker that buys, one order after the other, until it is killed or told to stop."""
+def _order_in(arguments: Mapping[str, Any]) -> str:
+    """Dangerous tickets name no order: theirs is in their own names."""
+    return order_of(next(arguments[name] for name in ("ticket_id", "refund_id", ORDER) if name in arguments))
+
+
+def doomed(plan: Plan, job_type: str) -> None:
+    """A worker that does such jobs, one after the other, until it is killed or told to stop."""
     _begin(plan)
-    uvloop.run(_doomed(plan))
+    uvloop.run(_doomed(plan, job_type))
 
 
 def unharmed(plan: Plan) -> None:
@@ -164,7 +195,7 @@ def unharmed(plan: Plan) -> None:
     uvloop.run(_unharmed(plan))
 
 
-async def _doomed(plan: Plan) -> None:
+async def _doomed(plan: Plan, job_type: str) -> None:
     settings, scythe = _settings(plan, POOL), Scythe(plan)
     async with MockWorld(str(settings.database_url), pool_size=POOL) as world:
         outside = mocked_outside(world)
@@ -172,19 +203,19 @@ async def _doomed(plan: Plan) -> None:
             outside,
             suppliers=DeadlySuppliers(outside.suppliers, scythe),
             payments=DeadlyPayments(world, scythe),
+            helpdesk=DeadlyHelpdesk(world, scythe),
+            alerts=DeadlyAlerts(world, scythe),
         )
         async with assemble(settings, deadly) as app:
             gateway = DeadlyGateway(app.engine.channel, scythe, settings.zeebe_grpc)
-            job = next(job for process in app.processes for job in process.jobs if job.type == plan.deed.job)
-            hand = DeadlyHandler(job.handler, scythe, gateway)
-            handler = hand.execute if plan.deed == REFUNDS else hand.place
-            timeout = timedelta(seconds=plan.job_seconds)
+            job = next(job for process in app.processes for job in process.jobs if job.type == job_type)
+            handler, timeout = watched(job.handler, scythe, gateway), timedelta(seconds=plan.job_seconds)
             await _serve([replace(job, handler=handler, timeout=timeout, max_running=1)], gateway, plan)
 
 
 async def _unharmed(plan: Plan) -> None:
     async with assemble(_settings(plan, pool=20)) as app:
-        jobs = [job for process in app.processes for job in process.jobs if job.type != plan.deed.job]
+        jobs = [job for process in app.processes for job in process.jobs if job.type not in plan.deed.jobs]
         await _serve(jobs, GrpcJobGateway(app.engine.channel), plan)
 
 
@@ -192,7 +223,7 @@ async def _serve(jobs: Sequence[Job], gateway: GrpcJobGateway, plan: Plan) -> No
     stop, parent = told_to_stop(), multiprocessing.parent_process()
     if parent is not None:
         asyncio.get_running_loop().add_reader(parent.sentinel, stop.set)  # never outlive the run
-    theirs = [replace(job, type=plan.of_this_process(job.type)) for job in jobs]
+    theirs = [replace(job, type=plan.as_deployed(job.type)) for job in jobs]
     await Host(theirs, gateway, drain_seconds=5).run(stop)
 
 
