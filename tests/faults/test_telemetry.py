@@ -3,19 +3,31 @@ in any of them, and nothing changes when nobody collects."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 import psutil
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from sqlalchemy import and_, func, select
 
 from tests.engine.shop_floor import Floor, an_order
 from tests.fakes.collector import Collector, running_collector
+from tests.faults.somebody import (
+    CALLER,
+    WAYS,
+    Somebody,
+    Way,
+    asks_by_mail,
+    complains_at_helpdesk,
+    disputes,
+    is_hurt,
+    sends_back,
+    wants_advice,
+)
 from workers.adapters.mock_books import MailRow
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.models import Case, Incident
@@ -41,6 +53,18 @@ class Watched:
     stack: Stack
     floor: Floor
     collector: Collector
+
+    def paths(self, trace_id: str, name: str) -> list[list[str]]:
+        """The names from each span of this name up to the one that is below the caller's."""
+        spans = {span.span_id: span for _, span in self.collector.of_trace(trace_id)}
+
+        def up(from_span: Span) -> list[str]:
+            if from_span.parent_span_id.hex() == CALLER:
+                return [from_span.name]
+            above = spans.get(from_span.parent_span_id)
+            return [from_span.name, *(up(above) if above else ["nobody"])]
+
+        return [up(span) for span in spans.values() if span.name == name]
 
     def logged(self) -> str:
         """Every word of every component, PostgreSQL and the broker included."""
@@ -79,7 +103,9 @@ async def watched(stack: Stack, collector: Collector) -> AsyncIterator[Watched]:
     ):
         secret = settings.shopify_secrets[0].get_secret_value()
         nobody = Host([], GrpcJobGateway(app.engine.channel))  # the stack's own worker does the jobs
-        yield Watched(stack, Floor(app, world, http, stack.management_url, nobody, secret=secret), collector)
+        token = settings.api_tokens[0].get_secret_value()
+        floor = Floor(app, world, http, stack.management_url, nobody, secret=secret, token=token)
+        yield Watched(stack, floor, collector)
 
 
 async def until(look: Any, what: str, seconds: float = 60) -> Any:
@@ -105,19 +131,14 @@ async def test_one_trace_leads_from_the_webhook_to_the_suppliers_call(watched: W
     await until(all_there, "the spans")
     spans = watched.collector.of_trace(TRACE)
     assert {service for service, _ in spans} == {"orderops-api", "orderops-bridge", "orderops-worker"}
-    by_id = {span.span_id: span for _, span in spans}
-    [call] = [span for _, span in spans if span.name == "supplier_order call"]
-    path = [call.name]
-    while (parent := by_id.get(call.parent_span_id)) is not None:
-        path.append(parent.name)
-        call = parent
-    assert path == [
-        "supplier_order call",
-        "fulfillment.place_supplier_order",
-        "publish order_paid",
-        "POST /webhooks/shopify/{topic}",
+    assert watched.paths(TRACE, "supplier_order call") == [
+        [
+            "supplier_order call",
+            "fulfillment.place_supplier_order",
+            "publish order_paid",
+            "POST /webhooks/shopify/{topic}",
+        ]
     ]
-    assert call.parent_span_id.hex() == "00f067aa0ba902b7"
     for component in ("api", "bridge", "worker"):
         assert TRACE in (watched.stack.config.logs_dir / f"{component}.log").read_text(), component
 
@@ -131,8 +152,7 @@ async def test_health_and_metrics_of_all_programs(watched: Watched) -> None:
     types = {job.type for process in watched.floor.app.processes for job in process.jobs}
     assert set(ready["job_types"]) == types
     assert all(f'orderops_jobs_total{{outcome="completed",type="{each}"}}' in metrics for each in types)
-    token = watched.floor.app.settings.api_tokens[0].get_secret_value()
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {watched.floor.token}"}
     async with httpx.AsyncClient(trust_env=False, headers=headers) as http:
         assert (await http.get(f"{watched.stack.bridge_url}/readyz")).json()["dependencies"]["relay"] == "ok"
         metrics = (await http.get(f"{watched.stack.bridge_url}/metrics")).text
@@ -142,91 +162,31 @@ async def test_health_and_metrics_of_all_programs(watched: Watched) -> None:
     assert "orderops_inbox_unpublished_rows" in of_the_api
 
 
-def person(canary: str, **changes: Any) -> dict[str, Any]:
-    """An order whose every personal field holds the canary."""
-    address = {
-        **an_order()["shipping_address"],
-        "name": f"{canary} A", "address1": f"{canary}-Straße 5", "address2": canary, "phone": f"+49 {canary}",
-        "company": canary,
-    }  # fmt: skip
-    more = {
-        "email": f"{canary}@example.com", "contact_email": f"{canary}@example.com", "phone": canary,
-        "note": canary,
-        "customer": {"first_name": canary, "last_name": canary, "email": f"{canary}@example.com"},
-        "billing_address": address, "shipping_address": address,
-    }  # fmt: skip
-    return an_order(**(more | changes))
-
-
-async def fine(floor: Floor, canary: str) -> None:
-    """Supplied, with mails."""
-    await floor.pay(person(canary))
-
-
-async def wrong_address(floor: Floor, canary: str) -> None:
-    """Asked, answered wrongly, then answered with another wrong address."""
-    order = person(canary)
-    order["shipping_address"] |= {"zip": "1011", "city": canary}
-    case = await floor.pay(order)
-    path = await floor.link_in_mail(case, "fulfillment_ask_for_address")
-    form = {"name": canary, "street": f"{canary} 7", "street2": "", "postcode": "10115", "city": canary,
-            "region": "", "country": canary}  # fmt: skip
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    for country in (canary, "DE"):
-        await floor.http.get(path)
-        await floor.http.post(path, content=urlencode(form | {"country": country}), headers=headers)
-    await floor.http.post(path, content=f"{canary}={canary}", headers=headers)
-    await floor.http.get(f"{path}{canary}")
-
-
-async def unreadable(floor: Floor, canary: str) -> None:
-    """An incident: the shop's order makes no sense."""
-    await floor.pay(person(canary, created_at=f"yesterday, {canary}"))
-
-
-async def unreachable(floor: Floor, canary: str) -> None:
-    """No mail can be sent to this."""
-    await floor.pay(person(canary, email=f"{canary} at example", contact_email=canary))
-
-
-async def unsupplied(floor: Floor, canary: str) -> None:
-    """A supplier that fails in the middle of it."""
-    order = person(canary)
-    await floor.misbehave("supplier.place_order", "error_after", str(order["id"]), times=1)
-    await floor.pay(order)
-
-
-async def bad_input(floor: Floor, canary: str) -> None:
-    """Everything that the api refuses, and addresses with a person's data in them."""
-    for spoilt in (person(canary, id=canary), person(canary, currency=[canary]), [canary], {canary: canary}):
-        await floor.deliver("orders-paid", spoilt)  # type: ignore[arg-type]  # that it is none is the point
-    raw = f'{{"email": "{canary}", "email": NaN'.encode()
-    await floor.http.post("/webhooks/shopify/orders-paid", content=raw, headers={"X-Shopify-Hmac-Sha256": canary})
-    await floor.http.get(f"/customers/{canary}", params={"mail": f"{canary}@example.com"})
-    await floor.http.get(f"/c/{canary}")
-    token = floor.app.settings.api_tokens[0].get_secret_value()
-    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": canary}
-    for body in ({"shopify_order_id": canary}, {"shopify_order_id": "1", canary: canary}):
-        await floor.http.post("/processes/fulfillment/instances", json=body, headers=headers)
-    await floor.http.post(f"/processes/fulfillment/messages/{canary}", json={"name": canary}, headers=headers)
-    await floor.http.get(f"/cases/{canary}", headers={"Authorization": f"Bearer {canary}"})
-
-
 FULFILLED = and_(Instance.process == "fulfillment", Instance.state == "done")
-WAYS = (fine, wrong_address, unreadable, unreachable, unsupplied, bad_input)
 
 
-async def test_no_canary_gets_into_logs_incidents_or_traces(watched: Watched, full: bool) -> None:
-    """Orders of people, in every way that goes right or wrong; then every word is looked through."""
-    floor, number = watched.floor, 1_000 if full else 24
-    canaries = [CANARY.format(each) for each in range(number)]
-    at_once = asyncio.Semaphore(8)
+@pytest.fixture(scope="module")
+async def people(watched: Watched, full: bool) -> Sequence[Somebody]:
+    """Each in one of the ways that go right or wrong, by turns; all that happens to them has happened."""
+    number = 1_008 if full else 36
+    people = [Somebody(watched.floor, each, CANARY.format(each)) for each in range(number)]
+    at_once = asyncio.Semaphore(12)
 
-    async def one(index: int) -> None:
+    async def one(somebody: Somebody) -> None:
         async with at_once:
-            await WAYS[index % len(WAYS)](floor, canaries[index])
+            await WAYS[somebody.number % len(WAYS)](somebody)
 
-    await asyncio.gather(*(one(index) for index in range(number)))
+    async with asyncio.TaskGroup() as group:
+        for somebody in people:
+            group.create_task(one(somebody))
+    return people
+
+
+async def test_no_canary_gets_into_logs_incidents_or_traces(
+    watched: Watched, people: Sequence[Somebody], full: bool
+) -> None:
+    """Every word is looked through."""
+    floor, number = watched.floor, len(people)
 
     async def quiet() -> bool:
         async with floor.app.database.sessions() as session:
@@ -253,6 +213,61 @@ async def test_no_canary_gets_into_logs_incidents_or_traces(watched: Watched, fu
     }
     assert leaks == {"logs": [], "incidents": [], "traces": []}
     print(f"canaries found of {number}: 0; looked through {lengths} characters")  # noqa: T201  # the figure
+
+
+ORDER_PAID = ("publish order_paid", "POST /webhooks/shopify/{topic}")
+TICKET_CREATED = "publish ticket_created"
+TRACES = [
+    (disputes, "order", ("supplier_order call", "fulfillment.place_supplier_order", *ORDER_PAID)),
+    (
+        disputes,
+        "order",
+        ("fulfillment call", "tracking.create_fulfillment", "publish supplier_order_placed",
+         "fulfillment.publish_supplier_order_placed", *ORDER_PAID),
+    ),
+    (
+        disputes,
+        "dispute",
+        ("dispute_answer call", "chargeback.submit_evidence", "publish dispute_opened", "POST /webhooks/stripe"),
+    ),
+    (
+        sends_back,
+        "refund",
+        ("refund call", "refund.execute_refund", "publish refund_requested", "POST /refunds"),
+    ),
+    (
+        wants_advice,
+        "ticket",
+        ("event call", "triage.publish_ticket_triaged", TICKET_CREATED, "POST /webhooks/chat"),
+    ),
+    (asks_by_mail, "ticket", ("reply call", "resolution.send_reply", TICKET_CREATED, "POST /webhooks/mail")),
+    (
+        complains_at_helpdesk,
+        "ticket",
+        ("refund call", "refund.execute_refund", TICKET_CREATED, "POST /webhooks/zendesk"),
+    ),
+    (is_hurt, "ticket", ("alert call", "escalation.alert", TICKET_CREATED, "POST /webhooks/chat")),
+    (
+        is_hurt,
+        "ticket",
+        ("hazard.count_reports", "publish hazard_reported", "escalation.report_hazard", TICKET_CREATED,
+         "POST /webhooks/chat"),
+    ),
+]  # fmt: skip
+"""From the last step of each process, its provider's call where it has one, up to what reached us first."""
+
+
+@pytest.mark.parametrize(("way", "what", "path"), TRACES, ids=[path[1] for *_, path in TRACES])
+async def test_one_trace_leads_through_every_process(
+    watched: Watched, people: Sequence[Somebody], way: Way, what: str, path: Sequence[str]
+) -> None:
+    """One process begins or calls the next, and the trace goes on."""
+    one = next(one for one in people if WAYS[one.number % len(WAYS)] is way)
+
+    def there() -> bool:
+        return list(path) in watched.paths(one.trace(what), path[0])
+
+    await until(there, f"{path} among {watched.paths(one.trace(what), path[0])}", 15)
 
 
 async def test_a_collector_that_hangs_changes_nothing(watched: Watched, full: bool) -> None:

@@ -3,14 +3,17 @@
 import hashlib
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.wiring.geometry import Drawing, findings
+from workers.runtime.tracing import INSTANCE
 
 ROOT = Path(__file__).parents[2]
 DIAGRAMS = sorted((ROOT / "bpmn").glob("*.bpmn"))
 MODELS = sorted(path for path in (ROOT / "bpmn").iterdir() if path.suffix in {".bpmn", ".dmn"})
+BPMN, ZEEBE = "{http://www.omg.org/spec/BPMN/20100524/MODEL}", "{http://camunda.org/schema/zeebe/1.0}"
 FULFILLMENT = (ROOT / "bpmn" / "fulfillment.bpmn").read_bytes()
 
 
@@ -27,6 +30,21 @@ class TestReadable:
             if x1 != x2 and y1 != y2
         ]
         assert slanted == []
+
+
+CALLS = [
+    pytest.param(call, id=f"{diagram.stem}-{call.get('id')}")
+    for diagram in DIAGRAMS
+    for call in ET.parse(diagram).iterfind(f".//{BPMN}callActivity")
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_what_is_called_goes_on_with_the_callers_trace(call: ET.Element) -> None:
+    """A called process has only the variables it is given."""
+    assert {each.get("target"): each.get("source") for each in call.iter(f"{ZEEBE}input")}[
+        INSTANCE
+    ] == f"={INSTANCE}"
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.name)
