@@ -90,6 +90,7 @@ async def list_cases(
             "next": _next(asked, found[ROWS - 1]) if len(found) > ROWS else None,
             "total": await lists.count_cases(session, wanted),
             "waits": await lists.waits(session, [case.id for case in found]),
+            "subjects": await lists.subjects(session, [case.id for case in found]),
         }
 
     return page.show(

@@ -54,12 +54,15 @@ async def list_tasks(
     wanted = TasksWanted(whose, name, groups, element=element or None, due_before=limits[due])
     place = _place(after) if after else None
 
-    async def find(session: AsyncSession) -> tuple[Any, int, Names]:
+    async def find(session: AsyncSession) -> tuple[Any, dict[str, Any]]:
         found = await lists.tasks(session, wanted, place, ROWS + 1)
-        names = await names_of(session, [row.Task.assignee for row in found])
-        return found, await lists.count_tasks(session, wanted), names
+        return found, {
+            "called": await names_of(session, [row.Task.assignee for row in found]),
+            "total": await lists.count_tasks(session, wanted),
+            "subjects": await lists.subjects(session, [row.case_id for row in found if row.case_id]),
+        }
 
-    found, total, names = await store.run(find)
+    found, shown = await store.run(find)
     asked = {"whose": whose.value, "element": element, "due": due}
     more = address("/ui/tasks", **asked, after=_behind(found[ROWS - 1].Task)) if len(found) > ROWS else None
     first = address("/ui/tasks", **asked) if place else None
@@ -67,12 +70,11 @@ async def list_tasks(
         "tasks.html",
         asked=asked,
         tasks=found[:ROWS],
-        called=names,
-        total=total,
         next=more,
         first=first,
         now=now,
         elements=user_tasks(),
+        **shown,
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from api.people import Role
 from tests.api.fake_engine import FakeEngine
 from tests.api.people import Browser, browser
+from tests.api.ticket_story import written
 from tests.api.ui_data import (
     HOSTILE,
     a_case,
@@ -279,6 +280,20 @@ class TestCase:
         await add(database, order, dispute)
         assert f"<h1>Order {order.order_number} " in await text(lead, f"/ui/cases/{order.id}")
         assert f"<h1>Case {dispute.id} " in await text(lead, f"/ui/cases/{dispute.id}")
+
+    async def test_a_ticket_is_called_one_and_lists_show_its_subject_as_text(
+        self, lead: Browser, database: Database
+    ) -> None:
+        ticket = (await written(database, subject=HOSTILE)).ticket_id
+        case = a_case(id=ticket, process="triage", order_number=None, total_minor=None, currency=None)
+        task = a_task(case, candidate_groups=["lead"], due_at=ago(days=3_000))
+        await add(database, case, task)
+        assert f"<h1>Ticket {ticket} " in await text(lead, f"/ui/cases/{ticket}")
+        assert f"Ticket <a href=\"/ui/cases/{ticket}\">{ticket}</a>. " in await text(lead, f"/ui/tasks/{task.key}")
+        for page in (f"/ui/cases?q={ticket}", "/ui/tasks?whose=all"):
+            html = await text(lead, page)
+            assert "<small>&lt;script&gt;alert(1)" in html
+            assert "<script>alert" not in html
 
     async def test_an_unknown_case(self, lead: Browser) -> None:
         await text(lead, "/ui/cases/0000", 404)

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.models import Case, Effect, EffectState, InboxRow, Incident, Task
 from workers.casefile.record_models import Instance
+from workers.casefile.ticket_models import Ticket
 from workers.casefile.unmatched import unmatched
 
 UNSETTLED = (EffectState.INTENDED, EffectState.UNKNOWN)
@@ -182,6 +183,12 @@ async def waits(session: AsyncSession, cases: Iterable[str]) -> dict[str, Wait]:
     stuck = stuck.where(*open_of, Incident.resolved_at.is_(None))
     found = {case: Wait(*what) for case, *what in await session.execute(asked)}
     return found | {case: Wait(*what) for case, *what in await session.execute(stuck)}
+
+
+async def subjects(session: AsyncSession, cases: Iterable[str]) -> dict[str, str]:
+    """Of tickets that are a case of their own, by case."""
+    found = await session.execute(select(Ticket.id, Ticket.subject).where(Ticket.id.in_(list(cases))))
+    return {row.id: row.subject for row in found}
 
 
 async def tasks(session: AsyncSession, wanted: TasksWanted, after: Place | None, limit: int) -> Sequence[Any]:
