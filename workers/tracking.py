@@ -12,7 +12,7 @@ from workers.casefile.journal import Journal
 from workers.casefile.parcel_entries import delivered, not_received, recalled, unsent
 from workers.casefile.parcels import Parcels
 from workers.casefile.purchases import Deal, Purchase, Purchases
-from workers.common import Effects, Handover, Letters
+from workers.common import Effects, Handover, Letters, Pager
 from workers.contracts.fulfillment import OfferFacts, Offers
 from workers.contracts.tracking import (
     MESSAGES,
@@ -31,6 +31,7 @@ from workers.contracts.tracking import (
     Whereabouts,
 )
 from workers.ports.addresses import Addresses
+from workers.ports.alerts import Alert, Level
 from workers.ports.carriers import Carriers, Parcel, ParcelState
 from workers.ports.currencies import describe, exponent
 from workers.ports.events import Event
@@ -53,6 +54,7 @@ class Tracking:
         addresses: Addresses,
         journal: Journal,
         effects: Effects,
+        pager: Pager,
         cases: Cases,
         handover: Handover,
     ) -> None:
@@ -63,6 +65,7 @@ class Tracking:
         self._parcels = Parcels(shop, journal)
         self._purchases = Purchases(suppliers, journal)
         self._effects = effects
+        self._pager = pager
         self._letters = Letters(effects, cases)
         self._cases = cases
         self._handover = handover
@@ -167,10 +170,12 @@ class Tracking:
         await self._announce(key, "shipping_delayed", payload, sentence)
 
     async def publish_decision_overdue(self, shopify_order_id: str, tracking_number: str) -> None:
-        """Announce `parcel_decision_overdue`. Once per parcel."""
+        """Call a lead, and announce `parcel_decision_overdue`. Once per parcel."""
         payload = {"shopify_order_id": shopify_order_id, "tracking_number": tracking_number}
         sentence = f"Nobody has decided on parcel {tracking_number} in a day"
         key = f"parcel_decision_overdue:{shopify_order_id}:{tracking_number}"
+        alert = Alert(f"alert:{key}", "lead", f"{sentence}, order {shopify_order_id}", Level.WARNING)
+        await self._pager.push(alert, shopify_order_id, "Decision overdue: leads are called")
         await self._announce(key, "parcel_decision_overdue", payload, sentence)
 
     async def get_order(self, shopify_order_id: str) -> OrderFacts:

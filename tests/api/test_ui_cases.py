@@ -289,7 +289,7 @@ class TestCase:
         task = a_task(case, candidate_groups=["lead"], due_at=ago(days=3_000))
         await add(database, case, task)
         assert f"<h1>Ticket {ticket} " in await text(lead, f"/ui/cases/{ticket}")
-        assert f"Ticket <a href=\"/ui/cases/{ticket}\">{ticket}</a>. " in await text(lead, f"/ui/tasks/{task.key}")
+        assert f'Ticket <a href="/ui/cases/{ticket}">{ticket}</a>. ' in await text(lead, f"/ui/tasks/{task.key}")
         for page in (f"/ui/cases?q={ticket}", "/ui/tasks?whose=all"):
             html = await text(lead, page)
             assert "<small>&lt;script&gt;alert(1)" in html

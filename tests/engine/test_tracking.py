@@ -4,12 +4,14 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from api.people import Role
 from tests.engine.parcels import CARRIER, Ordered, bought, ordered, tell
 from tests.engine.refund_desk import YES, Desk
 from tests.engine.shop_floor import Floor
 from workers.adapters.mock_carriers import MockCarriers
+from workers.adapters.mock_support_books import AlertRow
 from workers.ports.carriers import ParcelState
 
 pytestmark = pytest.mark.engine
@@ -213,6 +215,8 @@ class TestInTrouble:
         await floor.travel(days=1, minutes=1)
         await order.until("Event_OverdueAnnounced")
         assert len(await order.announced("parcel_decision_overdue")) == 1
+        [call] = await floor.world.rows(select(AlertRow).where(AlertRow.message.contains(order.case_id)))
+        assert (call.to, call.level) == ("lead", "warning")
         await decided(order, answer="wait")
         await order.on_the_way(times=2)
         await floor.travel(days=1, minutes=1)

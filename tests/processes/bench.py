@@ -9,7 +9,16 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import update
 
-from tests.fakes import FakeCarriers, FakeEventBus, FakeHandover, FakeLedger, FakeMailer, FakeShop, FakeSuppliers
+from tests.fakes import (
+    FakeAlerts,
+    FakeCarriers,
+    FakeEventBus,
+    FakeHandover,
+    FakeLedger,
+    FakeMailer,
+    FakeShop,
+    FakeSuppliers,
+)
 from tests.fakes.samples import ADDRESS, LINES
 from workers.adapters.address_facts import PostalAddresses
 from workers.casefile.cases import Cases
@@ -17,7 +26,7 @@ from workers.casefile.db import Database
 from workers.casefile.journal import SETTLING, Journal
 from workers.casefile.models import CustomerRequest, Effect
 from workers.casefile.requests import CustomerRequests, RequestState, state_of
-from workers.common import Effects, Questions
+from workers.common import Effects, Pager, Questions
 from workers.fulfillment import Fulfillment
 from workers.ports.mail import Mail
 from workers.ports.shop import Order
@@ -41,6 +50,7 @@ class Bench:
         self.ledger = FakeLedger()
         self.mailer = FakeMailer()
         self.events = FakeEventBus()
+        self.alerts = FakeAlerts()
         self.handover = FakeHandover()
         self.cases = Cases(database)
         self.requests = CustomerRequests(database)
@@ -65,6 +75,7 @@ class Bench:
             addresses=PostalAddresses(),
             journal=journal,
             effects=effects,
+            pager=Pager(journal, self.alerts),
             cases=self.cases,
             handover=self.handover,
         )

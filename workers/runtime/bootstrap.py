@@ -218,6 +218,7 @@ def _tracking(outside: Outside, inside: Inside) -> Process:
         addresses=outside.addresses,
         journal=inside.journal,
         effects=inside.effects,
+        pager=inside.pager,
         cases=inside.cases,
         handover=inside.handover,
     )
