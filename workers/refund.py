@@ -11,14 +11,16 @@ from workers.casefile.journal import Journal
 from workers.casefile.refund_entries import (
     approval_asked,
     approval_missing,
+    booked_back,
+    booking,
     computed,
     judged,
+    nth,
     row_of,
     stopped,
-    tax_of,
     waits,
 )
-from workers.casefile.refund_making import Maker, Stand
+from workers.casefile.refund_making import Maker
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refunds import Refunds, Wanted
 from workers.common import LOOK_AGAIN, Effects, Letters, Pager, recorded
@@ -33,11 +35,11 @@ from workers.contracts.refund import (
     Refundable,
     RefundStanding,
     StopResult,
+    TakenBack,
 )
 from workers.ports.alerts import Alert, Level, Post
 from workers.ports.currencies import describe
 from workers.ports.events import Event
-from workers.ports.ledger import Posting
 from workers.ports.payments import Payments
 from workers.ports.shop import Order, Shop
 from workers.ports.values import Money
@@ -109,7 +111,7 @@ class RefundJobs:
         """Write into the timeline what somebody is asked to approve. Once per question and escalation."""
         refund = await self._of(refund_id)
         verdict = await self._so_far(refund)
-        told = approval_asked(refund, verdict, f"{approval_round}:{escalations}")
+        told = approval_asked(refund, verdict, f"{approval_round}:{escalations}{nth(refund)}")
         await self._cases.write(told)
         asked, because, earlier = (as_words(told.facts[name]) for name in ("asked", "because", "earlier"))
         return ApprovalRequest(asked, because, earlier, refund.evidence)
@@ -118,7 +120,7 @@ class RefundJobs:
         """Tell approvers in the chat, and other systems, that an approval is waited for. Once per question and
         escalation."""
         refund = await self._of(refund_id)
-        key = f"refund_approval_reminder:{refund_id}:{approval_round}:{escalations}"
+        key = f"refund_approval_reminder:{refund_id}:{approval_round}:{escalations}{nth(refund)}"
         sentence = "Approvers reminded of a refund"
         await self._pager.post(Post(f"post:{key}", CHANNEL, waits(refund)), refund.case_id, sentence)
         await self._announce(refund, key, "refund_approval_reminder", sentence)
@@ -126,7 +128,7 @@ class RefundJobs:
     async def escalate_approval(self, refund_id: str, escalations: int, approval_round: int = 0) -> None:
         """Call leads, and tell other systems, that an approval is theirs now. Once per question and escalation."""
         refund = await self._of(refund_id)
-        key = f"refund_approval_overdue:{refund_id}:{approval_round}:{escalations}"
+        key = f"refund_approval_overdue:{refund_id}:{approval_round}:{escalations}{nth(refund)}"
         sentence = "Approval overdue: leads are asked"
         alert = Alert(f"alert:{key}", "lead", waits(refund), Level.WARNING)
         await self._pager.push(alert, refund.case_id, sentence)
@@ -155,7 +157,21 @@ class RefundJobs:
         groups = GROUPS_OF_SECOND if verdict.given else (policy.group,)
         return ApprovalVerdict(last.void is None, not verdict.rejected, verdict.complete, groups, state)
 
-    async def execute_refund(self, refund_id: str, policy_round: int) -> RefundStanding:
+    async def take_back_refund(self, refund_id: str) -> TakenBack:
+        """Ask the provider; what came back after it was settled is booked back, and has failed. Once per attempt:
+        by journal and ledger, and by our books. Waits for its own booking, using up no retries.
+        """
+        refund = await self._of(refund_id)
+        if made := await self._maker.returned(refund):
+            if not await self._cases.has(refund.case_id, booking(refund).key):
+                raise Retryable("the refund is not booked yet", retry_after=LOOK_AGAIN, burns_retry=False)
+            await self._effects.book(booked_back(refund), "Refund booked back")
+            await self._maker.take_back(refund, made, _instance())
+            refund = await self._of(refund_id)
+        ours = refund.process_instance_key == _instance()
+        return TakenBack.of(refund, ours and refund.state == Standing.FAILED and refund.finished_at is None)
+
+    async def execute_refund(self, refund_id: str, policy_round: int = 0) -> RefundStanding:
         """Give the money back. Once per refund: by the journal, and by our reference in the provider's own books.
 
         Errors: APPROVAL_MISSING when the engine's records do not show every approval that this amount needs.
@@ -163,7 +179,7 @@ class RefundJobs:
         refund = await self._of(refund_id)
         await self._require_approval(refund, policy_round)
         await self._refunds.move(refund.id, Standing.APPROVED, out_of=(Standing.REQUESTED,))
-        return _standing(refund, await self._maker.make(refund))
+        return RefundStanding.of(refund, await self._maker.make(refund))
 
     async def follow_refund(self, refund_id: str) -> RefundStanding:
         """Ask the provider where the refund stands by now; one that surely never got there is made then.
@@ -171,40 +187,35 @@ class RefundJobs:
         Once per refund, as above: only what had every approval before is made here.
         """
         refund = await self._of(refund_id)
-        return _standing(refund, await self._maker.follow(refund))
+        return RefundStanding.of(refund, await self._maker.follow(refund))
 
     async def handle_failure(self, refund_id: str, handling: Handling) -> RefundStanding:
         """Do what a person decided: try again, or close it by hand or for good, so that it is never made later.
 
-        Natural: done twice, it stands where it stood. When the provider has it after all, that counts.
+        What came back is approved anew: this instance's records show no approval. Natural: done twice, it stands
+        where it stood. When the provider has it after all, that counts.
         """
         refund = await self._of(refund_id)
         if handling == "retry":
-            await self._refunds.try_again(refund.id)
+            asked_here = await self._approvals.policy(_instance(), 0)
+            await self._refunds.try_again(refund.id, Standing.APPROVED if asked_here else Standing.REQUESTED)
             return RefundStanding(Standing.APPROVED, 0, "It is tried again")
         if not await self._maker.stop(refund):
             return RefundStanding(Standing.APPROVED, 0, "The provider has it after all")
-        return _standing(refund, await self._maker.close(refund, by_hand=handling == "done_by_hand"))
+        return RefundStanding.of(refund, await self._maker.close(refund, by_hand=handling == "done_by_hand"))
 
     async def book_refund(self, refund_id: str) -> None:
-        """Book what was given back to the account REFUNDS. Once per refund, by journal and ledger."""
-        refund = await self._of(refund_id)
-        posting = Posting(
-            key=f"refund_booked:{refund.id}",
-            account="REFUNDS",
-            amount=Money(refund.amount_minor, refund.currency),
-            order_id=refund.case_id,
-            memo=(refund.provider_refund_id or "paid back by hand") + tax_of(refund),
-        )
+        """Book what was given back to the account REFUNDS. Once per refund and attempt, by journal and ledger."""
+        posting = booking(await self._of(refund_id))
         await self._effects.book(posting, f"Refund booked: {describe(posting.amount)}")
 
     async def tell_customer(self, refund_id: str) -> None:
-        """Mail the customer that the money is on its way back. Once per refund."""
+        """Mail the customer that the money is on its way back. Once per refund and attempt."""
         refund = await self._of(refund_id)
         amount = describe(Money(refund.amount_minor, refund.currency))
         await self._letters.write(
             await self._cases.order(refund.case_id),
-            f"mail:{refund.id}-refunded",
+            f"mail:{refund.id}-refunded{nth(refund)}",
             "refund_paid_back",
             {"amount": amount},
             otherwise="nobody told them of the refund",
@@ -227,7 +238,9 @@ class RefundJobs:
         return StopResult(stopped=True)
 
     async def _require_approval(self, refund: Refund, policy_round: int) -> None:
-        """Of the amount that our books say, by the records alone."""
+        """Of the amount that our books say, by the records alone; of what came back nobody was asked yet."""
+        if policy_round < 1:
+            raise BusinessOutcome(Errors.APPROVAL_MISSING, "nobody was asked in this instance")
         policy = await self._policy(policy_round)
         verdict = await self._approvals.verdict(refund, policy, _instance())
         assert verdict is not None  # noqa: S101  # no answer at all is a verdict, too
@@ -271,12 +284,6 @@ def _instance() -> int:
     return job.process_instance_key if job else 0
 
 
-def _standing(refund: Refund, stand: Stand) -> RefundStanding:
-    """Once it is settled, the customer has the money."""
-    refunded = refund.amount_minor if stand.state == Standing.SETTLED else 0
-    return RefundStanding(stand.state, refunded, stand.words)
-
-
 def registration(jobs: RefundJobs) -> Process:
     """Everything bpmn/refund.bpmn needs of us."""
     return Process(
@@ -287,6 +294,7 @@ def registration(jobs: RefundJobs) -> Process:
             Job("refund.remind_approvers", jobs.remind_approvers),
             Job("refund.escalate_approval", jobs.escalate_approval),
             Job("refund.check_approval", jobs.check_approval),
+            Job("refund.take_back_refund", jobs.take_back_refund),
             Job("refund.execute_refund", jobs.execute_refund),
             Job("refund.follow_refund", jobs.follow_refund),
             Job("refund.handle_failure", jobs.handle_failure),

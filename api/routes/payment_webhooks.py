@@ -47,7 +47,9 @@ STRIPE_DISPUTES = {
     "charge.dispute.updated": (OPENED,),
     "charge.dispute.closed": (OPENED, CLOSED),
 }
-REFUND_CHANGED = "refund_changed"
+REFUND_CHANGED, REFUND_CAME_BACK = "refund_changed", "refund_came_back"
+STRIPE_FAILED = frozenset({"failed", "canceled"})
+"""States of a refund in which the customer does not have the money, whatever was said before."""
 STRIPE_REFUNDS = frozenset({"charge.refund.updated", "refund.updated", "refund.failed"})
 PAYPAL_DISPUTES = {
     "CUSTOMER.DISPUTE.CREATED": (OPENED,),
@@ -177,6 +179,8 @@ def _told_by_stripe(event: StripeEvent) -> Iterator[Told]:
     elif event.type in STRIPE_REFUNDS:
         refund = body.fit(StripeRefund, event.data.object)
         if refund_id := refund.metadata.refund:
+            if refund.status in STRIPE_FAILED:
+                yield REFUND_CAME_BACK, {"refund_id": refund_id, "provider_refund_id": refund.id}
             yield REFUND_CHANGED, {"refund_id": refund_id, "state": refund.status}
 
 

@@ -44,6 +44,7 @@ class StripeMetadata(_Sent):
 class StripeRefund(_Sent):
     """A refund, as an event has it."""
 
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     metadata: StripeMetadata = StripeMetadata()
     status: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
 

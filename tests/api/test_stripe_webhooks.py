@@ -133,12 +133,27 @@ async def test_a_refund_of_ours_that_moved_is_told_to_it_once_per_state(
 ) -> None:
     """Our id of it lies in its metadata."""
     refund_id = f"{next(numbers)}-damaged"
-    for state in ("pending", "succeeded", "succeeded", "failed"):
+    for state in ("pending", "requires_action", "succeeded", "succeeded"):
         about = {"id": "re_1", "status": state, "metadata": {"orderops-refund": refund_id}}
         assert (await stripe({"type": kind, "data": {"object": about}})).status_code == 200
     rows = await inbox_rows(database, refund_id)
     assert [(row.process, row.message_name) for row in rows] == [("refund", "refund_changed")] * 3
-    assert sorted(row.variables["state"] for row in rows) == ["failed", "pending", "succeeded"]
+    assert sorted(row.variables["state"] for row in rows) == ["pending", "requires_action", "succeeded"]
+
+
+@pytest.mark.parametrize("kind", ["charge.refund.updated", "refund.updated", "refund.failed"])
+@pytest.mark.parametrize("state", ["failed", "canceled"])
+async def test_a_refund_of_ours_that_failed_may_have_come_back(
+    kind: str, state: str, stripe: Send, database: Database
+) -> None:
+    """Told to the instance that waits, and to a new one, once per refund of the provider's."""
+    refund_id = f"{next(numbers)}-damaged"
+    for made in ("re_1", "re_1", "re_2"):
+        about = {"id": made, "status": state, "metadata": {"orderops-refund": refund_id}}
+        assert (await stripe({"type": kind, "data": {"object": about}})).status_code == 200
+    rows = sorted(await inbox_rows(database, refund_id), key=lambda row: row.id)
+    assert [row.message_name for row in rows] == ["refund_came_back", "refund_changed", "refund_came_back"]
+    assert [row.variables.get("provider_refund_id") for row in rows] == ["re_1", None, "re_2"]
 
 
 async def test_unknown_types_are_answered_and_not_stored(stripe: Send, database: Database) -> None:

@@ -396,6 +396,15 @@ async def failed(bench: RefundBench) -> None:
     await made(bench)
 
 
+async def came_back(bench: RefundBench) -> None:
+    """The customer had the money; another instance hears that it came back."""
+    await made(bench)
+    await bench.jobs.book_refund(bench.refund_id)
+    [refund] = bench.payments.refunds
+    await bench.payments.fail_refund(refund, "lost_or_stolen_card")
+    bench.enter(bench.instance + 1)
+
+
 async def nothing(_bench: RefundBench) -> None:
     """The first job needs nothing."""
 
@@ -424,6 +433,9 @@ PROMISES = {
         lambda b: b.jobs.escalate_approval(b.refund_id, 1, 1), computed, lambda b: b.events, "publish"
     ),
     "check_approval": Promise(lambda b: b.jobs.check_approval(b.refund_id, 1, 1), answered),
+    "take_back_refund": Promise(
+        lambda b: b.jobs.take_back_refund(b.refund_id), came_back, lambda b: b.ledger, "book"
+    ),
     "execute_refund": Promise(lambda b: b.jobs.execute_refund(b.refund_id, 1), ready),
     "follow_refund": Promise(
         lambda b: b.jobs.follow_refund(b.refund_id), pending, lambda b: b.payments, "find_refund"

@@ -122,6 +122,12 @@ class Cases:
         """Add an entry to a timeline. Idempotent by case and key."""
         await self._database.statement(_WRITE_ENTRY, entry.values())
 
+    async def has(self, case_id: str, key: str) -> bool:
+        """Whether the timeline has an entry of this key, erased or not."""
+        entry = select(TimelineEntry.id).where(TimelineEntry.case_id == case_id, TimelineEntry.key == key)
+        async with self._database.sessions() as session:
+            return await session.scalar(entry) is not None
+
     async def get(self, case_id: str) -> Case | None:
         """The case, or None."""
         async with self._database.sessions() as session:

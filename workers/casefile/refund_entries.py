@@ -1,11 +1,14 @@
 """What the timeline says of refunds."""
 
+from dataclasses import replace
+
 from workers.casefile.approvals import Judged, Policy, Verdict
 from workers.casefile.cases import Entry
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refundable import SHARES, in_words, parts_left, tax_in
 from workers.casefile.refunds import Left
 from workers.ports.currencies import describe
+from workers.ports.ledger import Posting
 from workers.ports.shop import Order
 from workers.ports.values import Money
 
@@ -70,6 +73,34 @@ def approval_asked(refund: Refund, verdict: Verdict | None, question: str) -> En
     }
     sentence = f"Approval asked for: {facts['asked']} ({facts['because']})"
     return Entry(refund.case_id, f"approval_asked:{refund.id}:{question}", "approval_asked", sentence, facts)
+
+
+def booking(refund: Refund) -> Posting:
+    """What the ledger gets for it, once per attempt: money that came back may be paid again."""
+    return Posting(
+        key=f"refund_booked:{refund.id}{nth(refund)}",
+        account="REFUNDS",
+        amount=Money(refund.amount_minor, refund.currency),
+        order_id=refund.case_id,
+        memo=(refund.provider_refund_id or "paid back by hand") + tax_of(refund),
+    )
+
+
+def booked_back(refund: Refund) -> Posting:
+    """The opposite of it."""
+    there = booking(refund)
+    amount = Money(-there.amount.minor, there.amount.currency)
+    return replace(there, key=f"{there.key}:came_back", amount=amount, memo=f"{there.memo} came back")
+
+
+def came_back_for(failure: str) -> str:
+    """Where a refund stands that came back; `failure` is the provider's word for why."""
+    return f"It came back after it was settled: {words(failure)}"
+
+
+def nth(refund: Refund) -> str:
+    """A refund that failed at the provider keeps its reference for ever: another attempt needs another one."""
+    return f":{refund.attempt}" if refund.attempt > 1 else ""
 
 
 def waits(refund: Refund) -> str:

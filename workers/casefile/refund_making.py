@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.journal import Intent, Journal
-from workers.casefile.refund_entries import stands, words
+from workers.casefile.refund_entries import came_back_for, nth, stands, words
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refunds import Refunds
 from workers.ports.currencies import describe
@@ -89,7 +89,21 @@ class Maker:
         await self._refunds.move(
             refund.id, stand.state, out_of=out_of, over=True, provider_refund_id=None, **changes
         )
-        return await self._tell(refund, f"refund_closed:{refund.id}", "refund_closed", stand)
+        return await self._tell(refund, f"refund_closed:{refund.id}{nth(refund)}", "refund_closed", stand)
+
+    async def returned(self, refund: Refund) -> Made | None:
+        """What the provider has of a settled refund, when it failed there after all; None when it did not."""
+        if refund.state != Standing.SETTLED or refund.provider_refund_id is None:
+            return None
+        made = await self._find(refund)
+        return made if made and made.state is RefundState.FAILED else None
+
+    async def take_back(self, refund: Refund, made: Made, instance: int) -> None:
+        """It has failed, by our books and in the timeline; the refund is this instance's from now on. Natural."""
+        failure = made.failure or "failed"
+        await self._refunds.came_back(refund, failure, instance)
+        stand = Stand(Standing.FAILED, came_back_for(failure))
+        await self._tell(refund, f"refund_came_back:{made.id}", "refund_came_back", stand)
 
     async def _find(self, refund: Refund) -> Made | None:
         return await self._payments.find_refund(refund.charge_id, _reference(refund))
@@ -110,7 +124,7 @@ class Maker:
         if state == Standing.SENT:
             return Stand(state, ON_ITS_WAY)
         settled = Stand(state, "The customer has the money back")
-        return await self._tell(refund, f"refund_settled:{refund.id}", "refund_settled", settled)
+        return await self._tell(refund, f"refund_settled:{refund.id}{nth(refund)}", "refund_settled", settled)
 
     async def _failed(self, refund: Refund, failure: str) -> Stand:
         await self._refunds.move(refund.id, Standing.FAILED, out_of=OPEN, failure=failure)
@@ -132,7 +146,7 @@ class Maker:
                 raise RefusedError(str(error)) from error
 
         return Intent(
-            key=f"refund:{refund.id}" + _nth(refund),
+            key=f"refund:{refund.id}" + nth(refund),
             kind="refund",
             case_id=refund.case_id,
             request={"charge_id": refund.charge_id, "amount": amount.minor, "currency": amount.currency},
@@ -156,9 +170,4 @@ def _sent(refund: Refund, made: Made, amount: Money) -> Entry:
 
 
 def _reference(refund: Refund) -> str:
-    return f"orderops-{refund.id}" + _nth(refund)
-
-
-def _nth(refund: Refund) -> str:
-    """A refund that failed at the provider keeps its reference for ever: another attempt needs another one."""
-    return f":{refund.attempt}" if refund.attempt > 1 else ""
+    return f"orderops-{refund.id}" + nth(refund)

@@ -210,13 +210,33 @@ class Refunds:
         change = update(Refund).where(Refund.id == refund_id, Refund.state.in_((*out_of, to)))
         await self._database.run(lambda session: session.execute(change.values(values)))
 
-    async def try_again(self, refund_id: str) -> None:
+    async def came_back(self, refund: Refund, failure: str, instance: int) -> None:
+        """A settled one has failed after all, and is this instance's from now on. Idempotent by attempt.
+
+        Its amount stays reserved. What is done about it is another attempt, whose approvals are for what was paid.
+        """
+        change = (
+            update(Refund)
+            .where(Refund.id == refund.id, Refund.state == Standing.SETTLED, Refund.attempt == refund.attempt)
+            .values(
+                state=Standing.FAILED,
+                failure=failure,
+                attempt=Refund.attempt + 1,
+                requested_minor=Refund.amount_minor,
+                process_instance_key=instance,
+                finished_at=None,
+                changed_at=func.now(),
+            )
+        )
+        await self._database.run(lambda session: session.execute(change))
+
+    async def try_again(self, refund_id: str, state: Standing) -> None:
         """A failed refund is asked for anew, one that may be there under its old reference. Idempotent."""
         change = (
             update(Refund)
             .where(Refund.id == refund_id, Refund.state.in_((Standing.FAILED, Standing.UNKNOWN)))
             .values(
-                state=Standing.APPROVED,
+                state=state,
                 failure=None,
                 attempt=Refund.attempt + cast(Refund.state == Standing.FAILED, Integer),
                 changed_at=func.now(),

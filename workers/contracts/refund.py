@@ -6,10 +6,13 @@ Amounts are integer minor units of the refund's currency.
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
+from workers.casefile.refund_entries import came_back_for
+from workers.casefile.refund_making import Stand
+from workers.casefile.refund_models import Refund, Standing
 from workers.contracts.fulfillment import OrderId
 from workers.runtime.jobs import Message, MessagePayload
 
@@ -31,6 +34,7 @@ class Messages(StrEnum):
     REFUND_REQUESTED = "refund_requested"
     REFUND_STOPPED = "refund_stopped"
     REFUND_CHANGED = "refund_changed"
+    REFUND_CAME_BACK = "refund_came_back"
 
 
 RefundId = Field(
@@ -68,6 +72,17 @@ class RefundChanged(MessagePayload):
     state: str = Field(pattern=r"^[a-z_]{1,50}$", examples=["succeeded"])
 
 
+class RefundCameBack(MessagePayload):
+    """The provider says that a refund has failed, perhaps after the customer had it. Only a nudge, as above."""
+
+    refund_id: str = RefundId
+    provider_refund_id: str = Field(
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        examples=["re_1PgafTB7WZ01zgkW"],
+        description="The provider's own id: tells apart what was tried again.",
+    )
+
+
 _REQUESTED = Message(
     Messages.REFUND_REQUESTED,
     RefundRequested,
@@ -78,7 +93,15 @@ _REQUESTED = Message(
 )
 _STOPPED = Message(Messages.REFUND_STOPPED, RefundStopped, "refund_id", timedelta(hours=1))
 _CHANGED = Message(Messages.REFUND_CHANGED, RefundChanged, "refund_id", timedelta(minutes=10), identity="state")
-MESSAGES = (_REQUESTED, _STOPPED, _CHANGED)
+_CAME_BACK = Message(
+    Messages.REFUND_CAME_BACK,
+    RefundCameBack,
+    "refund_id",
+    timedelta(days=1),
+    starts=True,
+    identity="provider_refund_id",
+)
+MESSAGES = (_REQUESTED, _STOPPED, _CHANGED, _CAME_BACK)
 REQUESTED, STOPPED = _REQUESTED, _STOPPED
 """For those who hand refunds over, or stop them."""
 
@@ -88,6 +111,7 @@ OUTCOMES = {
     "Event_RefundRejected": "refund_rejected",
     "Event_RefundFailed": "refund_failed",
     "Event_RefundStopped": "refund_stopped",
+    "Event_NothingCameBack": "nothing_came_back",
 }
 """How a refund ended that reached this end event."""
 
@@ -134,6 +158,32 @@ class RefundStanding:
     refund_state: str
     refunded: int
     standing: str
+
+    @classmethod
+    def of(cls, refund: Refund, stand: Stand) -> Self:
+        """Once it is settled, the customer has the money."""
+        refunded = refund.amount_minor if stand.state == Standing.SETTLED else 0
+        return cls(stand.state, refunded, stand.words)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Whether it came back after it was settled; and the refund as its request said it, for what follows."""
+
+    came_back: bool
+    shopify_order_id: str
+    amount: int
+    currency: str
+    reason: str
+    requested_by: str
+    standing: str
+
+    @classmethod
+    def of(cls, refund: Refund, came_back: bool) -> Self:  # what it says
+        """As our books have it."""
+        standing = came_back_for(refund.failure or refund.state)
+        amount, currency = refund.amount_minor, refund.currency
+        return cls(came_back, refund.case_id, amount, currency, refund.reason, refund.requested_by, standing)
 
 
 @dataclass(frozen=True, slots=True)
