@@ -13,8 +13,8 @@ from workers.adapters.llm_analysis import FAILURES, MOST_BYTES, Endpoint, LlmAna
 from workers.adapters.llm_answer import CHARACTERS, schema
 from workers.adapters.local_analysis import LocalAnalysis
 from workers.ports.analysis import Article, Hazard, Intent, Ticket
-from workers.runtime.bootstrap import ticket_analysis
 from workers.runtime.metrics import REGISTRY
+from workers.runtime.outside import ticket_analysis
 from workers.runtime.settings import Settings
 
 LATE = Ticket("Where is order 1001? The lamp burned my hand.", (Article("L", "Desk Lamp"), Article("M", "Mug")))

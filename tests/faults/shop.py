@@ -31,8 +31,9 @@ from workers.adapters.mock_certificates import MockCertificates
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.models import InboxRow
 from workers.casefile.requests import RequestKind
-from workers.runtime.bootstrap import Assembled, assemble, mocked_outside
+from workers.runtime.bootstrap import Assembled, assemble
 from workers.runtime.engine import Engine
+from workers.runtime.outside import mocked_outside
 from workers.runtime.settings import Settings
 
 

@@ -26,10 +26,11 @@ from tests.faults.test_database_jobs import Books
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.record_models import Record
-from workers.runtime.bootstrap import Assembled, assemble, mocked_outside
+from workers.runtime.bootstrap import Assembled, assemble
 from workers.runtime.gateway import GrpcJobGateway
 from workers.runtime.host import Host
 from workers.runtime.jobs import Handler, Job
+from workers.runtime.outside import mocked_outside
 
 pytestmark = pytest.mark.engine
 

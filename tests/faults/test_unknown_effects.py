@@ -24,8 +24,9 @@ from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.mail import Mail
 from workers.ports.values import Money
-from workers.runtime.bootstrap import Assembled, Outside, assemble, mocked_outside
+from workers.runtime.bootstrap import Assembled, assemble
 from workers.runtime.errors import BusinessOutcome, EffectInProgress, OutcomeUnknown, Unavailable
+from workers.runtime.outside import Outside, mocked_outside
 from workers.runtime.settings import Settings
 
 COST = Money(2_497, "EUR")

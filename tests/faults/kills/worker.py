@@ -29,10 +29,11 @@ from workers.ports.supplier import Offer, Shipment, SupplierOrder, Suppliers
 from workers.ports.values import Address, Money, OrderLine
 from workers.runtime import logs
 from workers.runtime.arguments import ORDER
-from workers.runtime.bootstrap import assemble, mocked_outside
+from workers.runtime.bootstrap import assemble
 from workers.runtime.gateway import GrpcJobGateway, Subscription
 from workers.runtime.host import Host
 from workers.runtime.jobs import Handler, Job
+from workers.runtime.outside import mocked_outside
 from workers.runtime.settings import Settings
 from workers.runtime.signals import told_to_stop
 

@@ -12,8 +12,9 @@ from tests.fakes.suppliers import FakeSuppliers
 from workers.adapters.gate import gated
 from workers.adapters.mock_behaviour import Kind, misbehave
 from workers.adapters.mock_world import MockWorld
-from workers.runtime.bootstrap import assemble, mocked_outside
+from workers.runtime.bootstrap import assemble
 from workers.runtime.errors import NeedsHuman, RateLimited, Unavailable
+from workers.runtime.outside import mocked_outside
 from workers.runtime.settings import Settings
 
 LINES, GERMANY = (), "DE"
