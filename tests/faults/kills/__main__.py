@@ -64,7 +64,7 @@ def main(
     if deed != PURCHASES:  # whether money may go back, and who has a task, the engine's records say
         base_port = free_base_port()
         bridge = f"http://127.0.0.1:{StackPorts(base_port).bridge}"
-        config = replace(config, base_port=base_port, records_url=bridge, records_bulk=10)
+        config = replace(config, base_port=base_port, records_url=bridge, records_bulk=50 if tickets else 10)
     start_afresh(config)
     prepare_with_progress(config)
     warm_up()

@@ -191,7 +191,7 @@ def doomed(plan: Plan, job_type: str) -> None:
 
 
 def unharmed(plan: Plan) -> None:
-    """A worker for all other jobs, until it is told to stop."""
+    """A worker for all other jobs of these processes, until it is told to stop."""
     _begin(plan)
     uvloop.run(_unharmed(plan))
 
@@ -216,7 +216,8 @@ async def _doomed(plan: Plan, job_type: str) -> None:
 
 async def _unharmed(plan: Plan) -> None:
     async with assemble(_settings(plan, pool=20)) as app:
-        jobs = [job for process in app.processes for job in process.jobs if job.type not in plan.deed.jobs]
+        ours = [process for process in app.processes if process.id in plan.deed.processes]
+        jobs = [job for process in ours for job in process.jobs if job.type not in plan.deed.jobs]
         await _serve(jobs, GrpcJobGateway(app.engine.channel), plan)
 
 
