@@ -187,7 +187,8 @@ class TestAShippedOrder:
         await bank.awaits_verdict(dispute)
         shown = (await bank.row(dispute)).evidence
         assert (shown["shipping_tracking_number"], shown["shipping_carrier"]) == (number, CARRIER)
-        assert "on_the_way" in shown["customer_communication"]
+        assert "is on the way\nHello" in shown["customer_communication"]
+        assert f"Tracking number: {number}" in shown["customer_communication"]
         await bank.decides(dispute, won=True)
         assert await bank.ends(dispute) == "chargeback_won"
 
