@@ -97,6 +97,7 @@ REMEDIES = [
     remedy("to a VIP more than that too", parcel("lost", order_total=30_000, vip=True), "reship", "Reship"),
     remedy("what is damaged is sent again", parcel("damaged"), "reship", "Reship"),
     remedy("what was never sent is bought elsewhere", parcel("never_shipped"), "reship", "Reship"),
+    remedy("what may still come is for a person", parcel("withheld", resent=1), "ask_human", "Withheld", "lead"),
     remedy("without stock it is paid back", parcel("damaged", offer="none"), "refund", "NoStock"),
     remedy("without margin a lead is asked", parcel("quiet", offer="ask"), "ask_human", "Margin", "lead"),
     remedy("what nobody has thought of is for a person", parcel("eaten"), "ask_human", "Otherwise"),

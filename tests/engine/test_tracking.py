@@ -296,6 +296,21 @@ class TestNeverShipped:
         [delay] = await order.announced("shipping_delayed")
         assert delay["reason"] == "never_shipped"
 
+    async def test_what_is_neither_sent_nor_cancelled_is_for_a_lead_to_decide(self, floor: Floor) -> None:
+        order = await ordered(floor)
+        await floor.misbehave("supplier.cancel_order", "refused", order.case_id)
+        await floor.travel(hours=6, minutes=1)
+        await order.until("Gateway_AwaitShipment", times=2)
+        await floor.travel(days=10)
+        await order.until("Gateway_AwaitShipment", times=3)
+        await floor.travel(days=10)
+        assert (await order.task()).candidate_groups == ["lead"]
+        [delay] = await order.announced("shipping_delayed")
+        assert delay["reason"] == "withheld"
+        await decided(order, answer="reship")
+        assert await order.ends() == "reshipped"
+        assert (await bought(floor, order.case_id, again=True)).supplier != order.supplier
+
     async def test_what_the_supplier_has_sent_after_all_is_followed(self, floor: Floor) -> None:
         order = await ordered(floor)
         await floor.misbehave("supplier.cancel_order", "refused", order.case_id)

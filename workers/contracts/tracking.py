@@ -38,6 +38,8 @@ class Trouble(StrEnum):
 
     NEVER_SHIPPED = "never_shipped"
     """A part of the order that its supplier has not sent; it stands in the list like a parcel."""
+    WITHHELD = "withheld"
+    """The same of one that its supplier neither sends nor cancels."""
     NOT_RECEIVED = "not_received"
     """Delivered, says the carrier; not received, says the customer."""
 
