@@ -23,6 +23,11 @@ from workers.casefile.record_models import Decision
 
 LONG = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch" * 2
 DAY = timedelta(days=1)
+LETTER = {
+    "to": "ada@example.com",
+    "subject": "Reminder: we still need the delivery address of your order #1001",
+    "text": "Hello,\n\nyour order is ready to be sent. Please correct the address here:\n[link]\n\nKind regards",
+}
 
 _TAKEN = (
     "Event_OrderPaid", "Flow_OrderPaid", "Join_GetOrder", "Flow_ToGetOrder", "Task_GetOrder", "Flow_OrderGot",
@@ -90,11 +95,17 @@ async def waiting(database: Database, assignee: str | None = None, hostile: bool
         an_entry(
             case, "Asked the customer for the address", happened_at=ago(days=2), element_id="Task_AskForAddress"
         ),
-        an_entry(case, "Reminded the customer", happened_at=ago(days=1)),
+        an_entry(
+            case, "Reminded the customer", kind="mail_sent", happened_at=ago(days=1), facts={"letter": LETTER}
+        ),
         an_entry(case, "Task “Correct address” waits for support", happened_at=ago(days=1)),
     ]
     if hostile:
-        story += [an_entry(case, f"{HOSTILE} {LONG}", happened_at=ago(hours=1), actor=LONG[:60])]
+        letter = {"to": f"{LONG[:60]}@example.com", "subject": f"{HOSTILE} {LONG}", "text": f"{HOSTILE}\n{LONG}"}
+        story += [
+            an_entry(case, f"{HOSTILE} {LONG}", happened_at=ago(hours=1), actor=LONG[:60]),
+            an_entry(case, "Mail sent", kind="mail_sent", happened_at=ago(hours=1), facts={"letter": letter}),
+        ]
     mails = [
         Effect(
             key=f"mail:{case.id}:{kind}", kind=kind, case_id=case.id, state="done", request={}, result={},

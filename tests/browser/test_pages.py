@@ -3,16 +3,18 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
 from api.people import Role
 from tests.api.test_hostile_text import asked
 from tests.api.ticket_story import day_of_tickets, escalated
-from tests.api.ui_data import a_case, add
+from tests.api.ui_data import a_case, add, ago
 from tests.browser import story
 from tests.browser.conftest import AXE, NARROW, SHOTS, WIDE, Visit, Visitor, missing
 from workers.casefile.db import Database
+from workers.casefile.models import InboxRow
 from workers.casefile.requests import RequestKind
 from workers.runtime.bootstrap import Assembled
 
@@ -74,6 +76,21 @@ async def inbox(_database: Database) -> str:
     return "/ui/inbox"
 
 
+async def unmatched(database: Database) -> str:
+    rows = [
+        InboxRow(
+            source=source, process="tracking", message_name=name, correlation_key=number, time_to_live_ms=1,
+            variables={}, dedupe_key=f"{name}:{uuid4()}", body_sha256=b"", trace_id="", attempts=1,
+            received_at=ago(hours=5), published_at=ago(hours=5), matched=False,
+        )
+        for source, name, number in (
+            ("cj", "supplier_shipped", "CJ-100001"), ("easypost", "parcel_moved", story.LONG[:64]),
+        )
+    ]  # fmt: skip
+    await add(database, *rows)
+    return "/ui/inbox?state=unmatched"
+
+
 async def sla(database: Database) -> str:
     await day_of_tickets(database)
     return "/ui/sla"
@@ -96,8 +113,8 @@ async def nothing(_database: Database) -> str:
 
 
 PAGES: list[Prepare] = [
-    start, cases, case, hostile_case, stuck_case, tasks, no_tasks, free_task, processes, process, inbox, sla,
-    ticket, escalations, nothing,
+    start, cases, case, hostile_case, stuck_case, tasks, no_tasks, free_task, processes, process, inbox, unmatched,
+    sla, ticket, escalations, nothing,
 ]  # fmt: skip
 
 
@@ -130,6 +147,8 @@ async def test_a_page_is_fit_to_be_seen(
     path = await prepare(database)
     visitor = await visit(path, Role.LEAD, Role.AGENT, width=width, dark=dark)
     await drawn(visitor)
+    for letter in await visitor.page.locator("#timeline summary").all():
+        await letter.click()
     await assert_fit(visitor, f"{prepare.__name__}-{width}-{look(dark)}", "404" if prepare is nothing else None)
 
 
