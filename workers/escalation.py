@@ -27,7 +27,7 @@ from workers.contracts.hazard import REPORTED, HazardReported, case_of, moment, 
 from workers.ports.alerts import Alert, Level, Post
 from workers.ports.currencies import describe, exponent
 from workers.ports.events import Event
-from workers.runtime.context import current_job
+from workers.runtime.context import current_instance
 from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
 
@@ -76,7 +76,7 @@ class Escalation:
     ) -> Opened:
         """Enter it in our books, and the timeline. Once per instance: the same instance is the same escalation."""
         told = {"why": why, "priority": priority, "hazard": hazard, "product": product}
-        escalation_id = await self._escalations.open(ticket_id, _instance(), **told)
+        escalation_id = await self._escalations.open(ticket_id, current_instance(), **told)
         order = await self._cases.find_order(shopify_order_id) if shopify_order_id else None
         shown = {
             "facts": as_words(context),
@@ -205,14 +205,14 @@ class Escalation:
 
         An answer that names nobody is nobody's: refunds then come from the process, and are approved like those.
         """
-        instance = _instance()
+        instance = current_instance()
         completed = await recorded(lambda: self._escalations.completed(instance, TASK, answers), "the answer")
         await self._escalations.handle(escalation_id, completed.by or "")
         return Handled(f"person:{completed.by}" if completed.by else f"process:{PROCESS}")
 
     async def _task(self) -> Task:
         """The one that waits for a person, as the engine's records have it."""
-        instance = _instance()
+        instance = current_instance()
 
         async def look() -> Task | None:
             return await self._escalations.task_of(instance, TASK)
@@ -228,11 +228,6 @@ class Escalation:
         lines = order.lines if order else ()
         name = " ".join(product.split()).casefold()
         return next((line.sku for line in lines if name in {line.sku.casefold(), line.title.casefold()}), product)
-
-
-def _instance() -> int:
-    job = current_job()
-    return job.process_instance_key if job else 0
 
 
 def registration(jobs: Escalation) -> Process:

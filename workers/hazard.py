@@ -30,7 +30,7 @@ from workers.ports.ads import Ads, Campaign
 from workers.ports.alerts import Alert, Post
 from workers.ports.events import Event
 from workers.ports.shop import Order, Shop
-from workers.runtime.context import current_job
+from workers.runtime.context import current_instance
 from workers.runtime.errors import NeedsHuman
 from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
@@ -125,7 +125,7 @@ class Hazard:
 
     async def check_decision(self, hazard_case: str, answers: int) -> Decided:
         """Judge who completed the task with what, by the engine's records. Natural: the same record, the same."""
-        instance = _instance()
+        instance = current_instance()
         completed = await recorded(lambda: self._escalations.completed(instance, TASK, answers), "the decision")
         ways = {way: completed.answers.get(way) is True for way in WAYS}
         objection = _objection(completed, ways)
@@ -222,11 +222,6 @@ class Hazard:
             return await self._shop.get_order(order_id)
         except NeedsHuman:
             return None
-
-
-def _instance() -> int:
-    job = current_job()
-    return job.process_instance_key if job else 0
 
 
 def _pause_key(hazard_case: str, episode: int) -> str:

@@ -43,7 +43,7 @@ from workers.ports.events import Event
 from workers.ports.payments import Payments
 from workers.ports.shop import Order, Shop
 from workers.ports.values import Money
-from workers.runtime.context import current_job
+from workers.runtime.context import current_instance
 from workers.runtime.errors import BusinessOutcome, NeedsHuman, Retryable
 from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
@@ -87,7 +87,7 @@ class RefundJobs:
         wanted = Wanted(refund_id, shopify_order_id, Money(amount, currency), reason, requested_by)
         taken = await self._refunds.taken_on(shopify_order_id)
         charge = await self._payments.charge_of(shopify_order_id)
-        instance = _instance()
+        instance = current_instance()
         refund, left = await self._refunds.enter(wanted, charge, taken, instance)
         ours = refund.process_instance_key == instance and refund.state not in {
             Standing.REJECTED,
@@ -141,7 +141,7 @@ class RefundJobs:
         """
         refund = await self._of(refund_id)
         policy = await self._policy(policy_round)
-        instance = _instance()
+        instance = current_instance()
         verdict = await recorded(
             lambda: self._approvals.verdict(refund, policy, instance, approval_round), "the approval"
         )
@@ -166,9 +166,9 @@ class RefundJobs:
             if not await self._cases.has(refund.case_id, booking(refund).key):
                 raise Retryable("the refund is not booked yet", retry_after=LOOK_AGAIN, burns_retry=False)
             await self._effects.book(booked_back(refund), "Refund booked back")
-            await self._maker.take_back(refund, made, _instance())
+            await self._maker.take_back(refund, made, current_instance())
             refund = await self._of(refund_id)
-        ours = refund.process_instance_key == _instance()
+        ours = refund.process_instance_key == current_instance()
         return TakenBack.of(refund, ours and refund.state == Standing.FAILED and refund.finished_at is None)
 
     async def execute_refund(self, refund_id: str, policy_round: int = 0) -> RefundStanding:
@@ -197,7 +197,7 @@ class RefundJobs:
         """
         refund = await self._of(refund_id)
         if handling == "retry":
-            asked_here = await self._approvals.policy(_instance(), 0)
+            asked_here = await self._approvals.policy(current_instance(), 0)
             await self._refunds.try_again(refund.id, Standing.APPROVED if asked_here else Standing.REQUESTED)
             return RefundStanding(Standing.APPROVED, 0, "It is tried again")
         if not await self._maker.stop(refund):
@@ -242,7 +242,7 @@ class RefundJobs:
         if policy_round < 1:
             raise BusinessOutcome(Errors.APPROVAL_MISSING, "nobody was asked in this instance")
         policy = await self._policy(policy_round)
-        verdict = await self._approvals.verdict(refund, policy, _instance())
+        verdict = await self._approvals.verdict(refund, policy, current_instance())
         assert verdict is not None  # noqa: S101  # no answer at all is a verdict, too
         if (
             not policy.fits(refund, await self._refunds.unasked_before(refund))
@@ -253,12 +253,12 @@ class RefundJobs:
             raise BusinessOutcome(Errors.APPROVAL_MISSING, "the records do not show every approval")
 
     async def _policy(self, which: int) -> Policy:
-        instance = _instance()
+        instance = current_instance()
         return await recorded(lambda: self._approvals.policy(instance, which), "the policy")
 
     async def _so_far(self, refund: Refund) -> Verdict | None:
-        policy = await self._approvals.policy(_instance(), 0)
-        return await self._approvals.verdict(refund, policy, _instance()) if policy else None
+        policy = await self._approvals.policy(current_instance(), 0)
+        return await self._approvals.verdict(refund, policy, current_instance()) if policy else None
 
     async def _announce(self, refund: Refund, key: str, name: str, sentence: str) -> None:
         payload = {"shopify_order_id": refund.case_id, "refund_id": refund.id}
@@ -277,11 +277,6 @@ class RefundJobs:
             known = await self._shop.get_order(order_id)
             await self._cases.describe(PROCESS, known)
         return known
-
-
-def _instance() -> int:
-    job = current_job()
-    return job.process_instance_key if job else 0
 
 
 def registration(jobs: RefundJobs) -> Process:

@@ -25,7 +25,7 @@ from workers.ports.events import Event
 from workers.ports.helpdesk import Helpdesk, SentReply, TicketStatus
 from workers.ports.replies import Replies, ReplyFacts
 from workers.ports.values import Money
-from workers.runtime.context import current_job
+from workers.runtime.context import current_instance
 from workers.runtime.jobs import Job, Process
 
 CHANNEL = "#support"
@@ -140,7 +140,7 @@ class Resolution:
         draft: str | None = None,
     ) -> None:
         """Answer the customer. Once per instance, by the journal and by the helpdesk's key."""
-        key = f"reply:{ticket_id}:{_instance()}"
+        key = f"reply:{ticket_id}:{current_instance()}"
         await self._journal.once(
             Intent(
                 key=key,
@@ -165,25 +165,25 @@ class Resolution:
 
     async def set_pending(self, ticket_id: str, case_id: str) -> None:
         """The ticket waits for the customer, and its clocks stand still. Once per instance."""
-        key = f"pending:{ticket_id}:{_instance()}"
+        key = f"pending:{ticket_id}:{current_instance()}"
         await self._clocks.note(ticket_id, key, Happened.WAITING_FOR_CUSTOMER)
         await self._set(key, ticket_id, case_id, TicketStatus.PENDING, "ticket_pending", "waits for the customer")
 
     async def set_solved(self, ticket_id: str, case_id: str) -> None:
         """The ticket is solved, here and at the helpdesk, and its clocks end. Once per instance."""
-        key = f"solved:{ticket_id}:{_instance()}"
+        key = f"solved:{ticket_id}:{current_instance()}"
         await self._tickets.solve(ticket_id)
         await self._clocks.note(ticket_id, key, Happened.SOLVED)
         await self._set(key, ticket_id, case_id, TicketStatus.SOLVED, "ticket_set_solved", "set solved")
 
     async def publish_ticket_solved(self, ticket_id: str, case_id: str) -> None:
         """Announce `ticket_solved`. Once per instance: a ticket that was reopened may be solved again."""
-        event = Event(f"ticket_solved:{ticket_id}:{_instance()}", "ticket_solved", {"ticket_id": ticket_id})
+        event = Event(f"ticket_solved:{ticket_id}:{current_instance()}", "ticket_solved", {"ticket_id": ticket_id})
         await self._effects.publish(event, case_id, f"Ticket {ticket_id} solved")
 
     async def remind_agents(self, ticket_id: str, case_id: str, queue: str, case_url: str | None = None) -> None:
         """Write to the team that little time is left. Once per instance."""
-        key = f"at_risk:{ticket_id}:{_instance()}"
+        key = f"at_risk:{ticket_id}:{current_instance()}"
         text = f"Ticket {ticket_id} waits in the queue of {queue}, and little time is left."
         await self._pager.post(
             Post(key, CHANNEL, text, case_url or ""), case_id, "Agents reminded: little time left"
@@ -191,7 +191,7 @@ class Resolution:
 
     async def report_breach(self, ticket_id: str, case_id: str, queue: str, case_url: str | None = None) -> None:
         """Tell the lead that what was promised is overdue, and announce `sla_breached`. Each once per instance."""
-        key = f"sla_breached:{ticket_id}:{_instance()}"
+        key = f"sla_breached:{ticket_id}:{current_instance()}"
         text = f"Ticket {ticket_id} in the queue of {queue} is overdue. A lead is asked to see to it."
         await self._pager.post(Post(f"{key}:post", CHANNEL, text, case_url or ""), case_id, "Lead told: overdue")
         event = Event(key, "sla_breached", {"ticket_id": ticket_id, "queue": queue})
@@ -225,7 +225,7 @@ class Resolution:
 
     async def _who(self, asked: Route, count: int) -> str:
         """Who completed the task, by the records; they come a moment after it."""
-        instance = _instance()
+        instance = current_instance()
         if asked is Route.ESCALATE:
             return await recorded(lambda: self._answers.escalated_by(instance, ESCALATION), "the escalation")
         return await recorded(lambda: self._answers.answered_by(instance, count), "the answer")
@@ -256,7 +256,7 @@ def _decided(decision: Decision, why: str, *, danger: bool, owed: int | None) ->
 
 
 def _key(asked: str, count: int) -> str:
-    return f"{asked}:{_instance()}:{count}"
+    return f"{asked}:{current_instance()}:{count}"
 
 
 def _minor(amount: float | str | None, currency: str | None) -> int | None:
@@ -268,12 +268,6 @@ def _minor(amount: float | str | None, currency: str | None) -> int | None:
     except ValueError:
         return None
     return minor if minor > 0 else None
-
-
-def _instance() -> int:
-    job = current_job()
-    assert job is not None  # noqa: S101  # jobs are called by the host
-    return job.process_instance_key
 
 
 def registration(jobs: Resolution) -> Process:

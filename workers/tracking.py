@@ -4,7 +4,6 @@ The way is in bpmn/tracking.bpmn, the rules are in the decision tables; each met
 suppliers and carriers only wake the process: these jobs ask for the truth, whoever told what first, and how often.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from workers.casefile.cases import Cases
@@ -143,7 +142,7 @@ class Tracking:
 
     async def _arrived(self, order_id: str, parcel: Parcel) -> bool:
         """Whether it is delivered; then the timeline says so."""
-        arrived = _delivered(parcel)
+        arrived = parcel.delivered
         if arrived:
             await self._cases.write(delivered(order_id, parcel))
         return arrived
@@ -157,7 +156,7 @@ class Tracking:
             raise NeedsHuman(f"The shop knows no parcel {tracking_number} of order {shopify_order_id}.")
         await self._cases.write(not_received(shopify_order_id, sent.carrier, tracking_number, complaint))
         known = await self._carriers.track(sent.carrier, tracking_number)
-        if not _delivered(known):
+        if not known.delivered:
             return ShipmentFound(None)
         parcel = TrackedParcel(sent.carrier, tracking_number, Trouble.NOT_RECEIVED)
         return ShipmentFound(Shipment((parcel,), news=False, complete=True, cancelled=False))
@@ -263,7 +262,7 @@ class Tracking:
             for parcel in parcels
             if parcel.carrier is not None
         ]
-        return Recall(_worst(results))
+        return Recall(RecallResult.worst(results))
 
     async def _recall(self, order_id: str, carrier: str, tracking_number: str) -> RecallResult:
         if await self._carriers.recall(carrier, tracking_number):
@@ -274,16 +273,6 @@ class Tracking:
 
     async def _announce(self, key: str, name: str, payload: dict[str, Any], sentence: str) -> None:
         await self._effects.publish(Event(key, name, payload), payload["shopify_order_id"], sentence)
-
-
-def _delivered(parcel: Parcel) -> bool:
-    return any(scan.state is ParcelState.DELIVERED for scan in parcel.scans)
-
-
-def _worst(results: Sequence[RecallResult]) -> RecallResult:
-    """What is still on its way counts first, then what has arrived."""
-    ranked = (RecallResult.TOO_LATE, RecallResult.DELIVERED)
-    return next((result for result in ranked if result in results), RecallResult.RECALLED)
 
 
 def registration(jobs: Tracking) -> Process:

@@ -3,6 +3,7 @@
 Amounts are integer minor units of the order's currency; times are RFC 3339.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -209,6 +210,11 @@ class RecallResult(StrEnum):
     DELIVERED = "delivered"
     TOO_LATE = "too_late"
     """Something is on its way and cannot be asked back: the customer has to refuse it."""
+
+    @classmethod
+    def worst(cls, results: Collection["RecallResult"]) -> "RecallResult":
+        """Of several parcels: what is still on its way counts first, then what has arrived."""
+        return next((each for each in (cls.TOO_LATE, cls.DELIVERED) if each in results), cls.RECALLED)
 
 
 @dataclass(frozen=True, slots=True)

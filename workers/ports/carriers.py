@@ -51,6 +51,11 @@ class Parcel:
         """The last scan by the carrier's own time, whatever order they were told in."""
         return self.scans[-1] if self.scans else None
 
+    @property
+    def delivered(self) -> bool:
+        """Delivered once is delivered, whatever a later scan says."""
+        return any(scan.state is ParcelState.DELIVERED for scan in self.scans)
+
 
 class Carriers(Protocol):
     """All carriers behind one port.

@@ -24,6 +24,12 @@ def current_job() -> JobContext | None:
     return _current.get()
 
 
+def current_instance() -> int:
+    """The process instance of the job at work; 0 outside of jobs."""
+    job = current_job()
+    return job.process_instance_key if job else 0
+
+
 def enter_job(context: JobContext) -> None:
     """Make this the current task's job. Each job runs in a task of its own, so nothing has to be put back."""
     _current.set(context)
