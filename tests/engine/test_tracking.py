@@ -233,7 +233,7 @@ class TestInTrouble:
         await decided(order, answer="wait")
         await order.on_the_way(times=2)
         await order.scanned(number, ParcelState.DAMAGED)
-        await order.until("Flow_InTrouble", "SEQUENCE_FLOW_TAKEN", times=2)
+        await order.until("Task_PublishShippingDelayed", "ELEMENT_COMPLETED", times=2)
         delays = await order.announced("shipping_delayed")
         assert [delay["reason"] for delay in delays] == ["returned", "damaged"]
 
