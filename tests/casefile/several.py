@@ -12,7 +12,7 @@ from tests.casefile.one_order import NOON, Sent
 OUTCOMES = {
     "fulfillment": {"Event_OrderSupplied": "supplied"},
     "tracking": {"Event_Delivered": "delivered", "Event_Lost": "lost"},
-    "refund": {"Event_Refunded": "refunded"},
+    "refund": {"Event_Refunded": "refunded", "Event_NothingCameBack": "nothing_came_back"},
     "chargeback": {"Event_Won": "won"},
 }
 ORDER = "100"

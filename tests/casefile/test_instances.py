@@ -231,6 +231,17 @@ class TestTogether:
         assert (found.state, found.outcome, found.closed_at) == ("done", "lost", at(6))
         assert found.process_instance_key == 11, "the newest"
 
+    async def test_news_of_which_nothing_comes_is_no_end(self, database: Database, told: Told) -> None:
+        """The provider said that a refund failed; that was known."""
+        tracking, late = told.instance("tracking", 21), told.instance("refund", 31, 2)
+        tracking.starts("SO-1", ORDER)
+        tracking.ends("Event_Lost")
+        late.starts("100-lost", ORDER)
+        late.ends("Event_NothingCameBack")
+        await take_in(database, told.records)
+        found = await case(database)
+        assert (found.state, found.outcome) == ("done", "lost")
+
     async def test_an_incident_of_what_is_called_is_the_cases(self, database: Database, told: Told) -> None:
         tracking = told.instance("tracking", 21)
         tracking.starts("SO-1", ORDER)

@@ -80,5 +80,6 @@ async def test_what_the_customer_still_has_did_not_come_back(floor: Floor) -> No
     await desk.ends(refund_id)
     await desk.send("refund_came_back", refund_id=refund_id, provider_refund_id="re_mistaken")
     await floor.until(desk.order_id, "Event_NothingCameBack")
+    assert await floor.ends(desk.order_id, process=None) == "refunded", "as it had ended before"
     assert (await desk.paid_back(), await desk.booked()) == ([2_000], [2_000])
     assert (await desk.refund(refund_id)).state == Standing.SETTLED

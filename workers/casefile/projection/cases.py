@@ -20,6 +20,9 @@ MATCHED = "matched"
 TICKETS = "triage"
 """Says how an order's case ended only where nothing else does: a question about it is no end of it."""
 
+NOTHING = "nothing_came_back"
+"""The same of an instance that was told of something, and found nothing to do."""
+
 _CASES, _INSTANCES, _INCIDENTS = table("cases"), table("instances"), table("incidents")
 _ids = func.any(bindparam("ids", type_=ARRAY(Text())))
 _opened = given(_CASES, "id", "process", "process_instance_key", "opened_at")
@@ -50,7 +53,8 @@ def _first(name: str, kind: Any, *order: Any) -> Any:
 
 
 _newest = _open.desc(), _roots.c.started_at.desc(), _roots.c.key.desc()
-_last = _roots.c.process == TICKETS, _roots.c.ended_at.desc().nulls_last(), _roots.c.key.desc()
+_beside = or_(_roots.c.process == TICKETS, func.coalesce(_roots.c.outcome, "") == NOTHING)
+_last = _beside, _roots.c.ended_at.desc().nulls_last(), _roots.c.key.desc()
 _of_case = (
     select(
         _roots.c.id,
