@@ -16,7 +16,9 @@ from tests.containers import Containers
 from tests.faults.kills import report
 from tests.faults.kills.plan import POINTS, PURCHASES, REFUNDS, TICKETS, Deed, Plan, Point, Scythe
 from tests.faults.kills.run import Outcome, deploy, end_copies, run
+from tests.faults.kills.tickets import ROUNDS, Told
 from tests.faults.kills.worker import DeadlyGateway
+from workers.adapters.mock_support_books import AlertRow, PostRow
 from workers.casefile import migrate
 from workers.runtime.engine import Engine
 from workers.runtime.native.stack import Stack
@@ -130,3 +132,34 @@ class TestTheVerdict:
     )
     def test_missing_kills_wrong_bookings_and_other_ends_are_not(self, flaw: dict[str, Any]) -> None:
         assert not report.judge(self.plan, replace(self.good, **flaw)).ok
+
+
+EACH_ROUND = list(range(1, ROUNDS + 1))
+
+
+class TestTheCourseOfATicket:
+    """Each thing that can go wrong with one is seen."""
+
+    question = Told(replies=[1], solved=True)
+    danger = Told(rounds={AlertRow: EACH_ROUND, PostRow: EACH_ROUND}, requests=[1] * 2 * ROUNDS)
+
+    def test_one_answer_or_each_round_once_is_right(self) -> None:
+        assert self.question.as_it_should_be(dangerous=False)
+        assert self.danger.as_it_should_be(dangerous=True)
+        assert self.question.last_done(dangerous=False)
+        assert self.danger.last_done(dangerous=True)
+
+    @pytest.mark.parametrize("flaw", [{"replies": []}, {"replies": [1, 1]}, {"rounds": danger.rounds}])
+    def test_no_answer_two_answers_and_people_woken_for_a_question_are_not(self, flaw: dict[str, Any]) -> None:
+        assert not replace(self.question, **flaw).as_it_should_be(dangerous=False)
+
+    @pytest.mark.parametrize(
+        "flaw",
+        [
+            {"replies": [1]},
+            {"rounds": {AlertRow: EACH_ROUND[:-1], PostRow: EACH_ROUND}},
+            {"rounds": {AlertRow: EACH_ROUND, PostRow: [1, *EACH_ROUND]}},
+        ],
+    )
+    def test_an_automatic_answer_a_missing_round_and_one_twice_are_not(self, flaw: dict[str, Any]) -> None:
+        assert not replace(self.danger, **flaw).as_it_should_be(dangerous=True)
