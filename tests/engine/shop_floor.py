@@ -96,6 +96,8 @@ class Floor:
     """Signs webhooks."""
     token: str = TOKEN
     """Of a program that may do everything."""
+    patience: float = 30
+    """Seconds that are waited for what happens in the engine."""
 
     async def pay(self, order: dict[str, Any], times: int = 1, **headers: str) -> str:
         """Put the order into the shop and deliver its webhook so many times at once; returns the case id."""
@@ -272,8 +274,9 @@ class Floor:
         return [event.name for event in await self.world.rows(query.order_by(EventRow.number))]
 
     async def _eventually(
-        self, look: Callable[[], Awaitable[Found | None]], what: str, seconds: float = 30
+        self, look: Callable[[], Awaitable[Found | None]], what: str, seconds: float | None = None
     ) -> Found:
+        seconds = seconds or self.patience
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if (found := await look()) is not None:

@@ -106,7 +106,7 @@ async def watched(stack: Stack, collector: Collector) -> AsyncIterator[Watched]:
         secret = settings.shopify_secrets[0].get_secret_value()
         nobody = Host([], GrpcJobGateway(app.engine.channel))  # the stack's own worker does the jobs
         token = settings.api_tokens[0].get_secret_value()
-        floor = Floor(app, world, http, stack.management_url, nobody, secret=secret, token=token)
+        floor = Floor(app, world, http, stack.management_url, nobody, secret=secret, token=token, patience=120)
         yield Watched(stack, floor, collector)
 
 
