@@ -39,12 +39,6 @@ class FakeApi:
         return httpx.Response(200)
 
 
-@pytest.fixture(scope="session")
-async def world(database_url: str) -> AsyncIterator[MockWorld]:
-    async with MockWorld(database_url) as world:
-        yield world
-
-
 @pytest.fixture
 def order() -> str:
     return str(uuid.uuid4().int % 10**15)

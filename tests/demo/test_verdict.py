@@ -139,7 +139,7 @@ def lose_a_ticket(run: Run) -> None:
 
 
 def book_a_refund_wrongly(run: Run) -> None:
-    run.money = Money(run.money.accounts, {"A": -7})
+    run.money = Money(run.money.accounts, {"refunds of order A": -7})
 
 
 def refuse_a_delivery(run: Run) -> None:
@@ -170,7 +170,7 @@ async def test_orders_bought_booked_and_done_are_all_well(run: Run) -> None:
         (have_an_incident, "incident at Task_Buy: no retries left"),
         (refuse_a_delivery, "order A: 401"),
         (lose_a_ticket, "of 0 tickets 1 were written and 1 closed"),
-        (book_a_refund_wrongly, "refunds of order A are not booked as they were given back: -7 minor"),
+        (book_a_refund_wrongly, "refunds of order A are not booked as the payment provider has them: -7 minor"),
     ],
 )
 async def test_whatever_is_wrong_is_told_and_fails_the_demo(

@@ -6,14 +6,15 @@ from dataclasses import astuple, dataclass
 
 from sqlalchemy import any_, select
 
-from workers.adapters.mock_books import ChargeRow, PostingRow, RefundRow
+from workers.adapters.mock_books import ChargeRow, DisputeRow, PostingRow, RefundRow
 from workers.adapters.mock_world import MockWorld
-from workers.ports.payments import RefundState
+from workers.ports.payments import DisputeState, RefundState
 from workers.runtime.demo.books import array_of
 from workers.runtime.demo.plan import Plan
 
 COST, REFUNDS, CHARGEBACKS = "COGS", "REFUNDS", "CHARGEBACKS"
 """Accounts of the ledger."""
+GIVEN_UP = (DisputeState.LOST, DisputeState.ACCEPTED)
 OURS = "orderops-"
 """What references of our own begin with; the shop gives money back by itself, too."""
 
@@ -49,7 +50,8 @@ class Money:
 
     accounts: Mapping[str, tuple[str, Account]]
     differences: Mapping[str, int]
-    """Refunds of ours that are booked otherwise than they were given back: by how many minor units."""
+    """What is booked otherwise than the payment provider has it: by how many minor units. By “refunds of order …”
+    and “chargebacks of order …”."""
 
     def sums(self) -> dict[str, Account]:
         """All orders together, by currency."""
@@ -71,6 +73,8 @@ async def read(world: MockWorld, plan: Plan) -> Money:
             RefundRow.state == RefundState.SUCCEEDED,
         )
     )
+    disputes = select(DisputeRow).where(DisputeRow.order_id == ids, DisputeRow.state.in_(GIVEN_UP))
+    lost = await world.rows(disputes)
     booked = _sums((row.order_id, row.account, row.amount_minor) for row in postings)
     ours = _sums((row.order_id, REFUNDS, row.amount_minor) for row in given_back)
     accounts = {
@@ -85,8 +89,16 @@ async def read(world: MockWorld, plan: Plan) -> Money:
         )
         for row in charges
     }
+    taken = {row.order_id: row.captured_minor - row.refunded_minor for row in charges}
+    theirs = ours | {
+        (order_id, CHARGEBACKS): min(minor, taken[order_id])
+        for (order_id, _), minor in _sums((row.order_id, CHARGEBACKS, row.amount_minor) for row in lost).items()
+    }
     differences = {
-        case_id: minor for case_id in accounts if (minor := booked[case_id, REFUNDS] - ours[case_id, REFUNDS])
+        f"{account.lower()} of order {case_id}": minor
+        for case_id in accounts
+        for account in (REFUNDS, CHARGEBACKS)
+        if (minor := booked[case_id, account] - theirs.get((case_id, account), 0))
     }
     return Money(accounts, differences)
 

@@ -86,8 +86,8 @@ def judge(  # all that a run leaves behind
         for case_id, minor in differences.items()
     ]
     complaints += [
-        f"refunds of order {case_id} are not booked as they were given back: {minor} minor units between"
-        for case_id, minor in money.differences.items()
+        f"{what} are not booked as the payment provider has them: {minor} minor units between"
+        for what, minor in money.differences.items()
     ]
     wanted = sum(one.letter is not None for one in plan.orders)
     if (tickets.written, tickets.closed) != (wanted, wanted):
