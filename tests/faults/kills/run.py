@@ -11,6 +11,8 @@ from datetime import timedelta
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 
+from grpc import StatusCode
+from grpc.aio import AioRpcError
 from pyzeebe.proto.gateway_pb2 import CancelProcessInstanceRequest
 from sqlalchemy import any_, func, select
 
@@ -156,7 +158,11 @@ async def end_copies(engine: Engine, plan: Plan) -> None:
         async with database.sessions() as session:
             for key in await session.scalars(mine):
                 request = CancelProcessInstanceRequest(processInstanceKey=key)
-                await engine.gateway.CancelProcessInstance(request, timeout=10)
+                try:
+                    await engine.gateway.CancelProcessInstance(request, timeout=10)
+                except AioRpcError as error:
+                    if error.code() is not StatusCode.NOT_FOUND:  # it has ended; its record is on its way
+                        raise
     finally:
         await database.close()
 
