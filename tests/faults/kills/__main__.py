@@ -26,7 +26,7 @@ from workers.runtime.native.config import StackConfig
 from workers.runtime.native.ports import StackPorts, free_base_port
 from workers.runtime.native.stack import running_stack
 
-QUICK = {PURCHASES: 12, REFUNDS: 12, TICKETS: 8}
+QUICK = {PURCHASES: 12, REFUNDS: 12, TICKETS: 6}
 """Kills per point; people are woken for ten seconds, and an even number is half of each."""
 console = Console(highlight=False)
 FIRST_ORDER = 7_000_000_000_001
