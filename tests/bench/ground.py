@@ -37,8 +37,8 @@ FULL = Lengths(warm=90, window=20, rounds=3)
 
 
 def quick_lengths(left: float) -> Lengths:
-    """The short form for so many seconds: its parts take 18 s besides measuring, the rest is shared out."""
-    window = min(max((left - 18) / 4.75, 1.5), 5.0)
+    """The short form for so many seconds: its parts take 13 s besides measuring, the rest is shared out."""
+    window = min(max((left - 13) / 4.75, 1.5), 5.0)
     return Lengths(warm=0.8 * window, window=window, quick=True)
 
 

@@ -124,13 +124,18 @@ async def _settle(
 ) -> Books:
     """Let people take what waits, until every ticket rests or nobody believes in it any more."""
     deadline = time.monotonic() + PATIENCE + SECONDS_EACH * len(written)
+    in_all = 0
     while True:
-        taken = await team()
-        found = await books.read(database, world)
-        settled = found.settled(written)
-        floor.say(f"{settled} of {len(written)} tickets rest")
-        if (settled == len(written) and not taken and found.named()) or time.monotonic() > deadline:
-            return found
+        taken, late = await team(), time.monotonic() > deadline
+        if taken and not late:  # later the books are worth their time
+            in_all += taken
+            floor.say(f"{in_all} of {len(written)} tickets are taken by a person")
+        else:
+            found = await books.read(database, world)
+            settled = found.settled(written)
+            floor.say(f"{settled} of {len(written)} tickets rest")
+            if late or (settled == len(written) and found.named()):
+                return found
         await asyncio.sleep(0.5)
 
 
