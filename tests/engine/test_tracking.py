@@ -284,6 +284,18 @@ class TestInTrouble:
         assert await desk.paid_back() == []
 
 
+async def not_cancelled(floor: Floor) -> Ordered:
+    """Nothing was sent for ten days, and the supplier does not cancel it."""
+    order = await ordered(floor)
+    await floor.misbehave("supplier.cancel_order", "refused", order.case_id)
+    await floor.travel(hours=6, minutes=1)
+    await order.until("Gateway_AwaitShipment", times=2)
+    await floor.travel(days=10)
+    await order.until("Flow_SentAfterAll", "SEQUENCE_FLOW_TAKEN")
+    await order.until("Gateway_AwaitShipment", times=3)
+    return order
+
+
 class TestNeverShipped:
     async def test_after_ten_days_it_is_cancelled_and_bought_elsewhere(self, floor: Floor) -> None:
         order = await ordered(floor)
@@ -297,12 +309,7 @@ class TestNeverShipped:
         assert delay["reason"] == "never_shipped"
 
     async def test_what_is_neither_sent_nor_cancelled_is_for_a_lead_to_decide(self, floor: Floor) -> None:
-        order = await ordered(floor)
-        await floor.misbehave("supplier.cancel_order", "refused", order.case_id)
-        await floor.travel(hours=6, minutes=1)
-        await order.until("Gateway_AwaitShipment", times=2)
-        await floor.travel(days=10)
-        await order.until("Gateway_AwaitShipment", times=3)
+        order = await not_cancelled(floor)
         await floor.travel(days=10)
         assert (await order.task()).candidate_groups == ["lead"]
         [delay] = await order.announced("shipping_delayed")
@@ -312,12 +319,7 @@ class TestNeverShipped:
         assert (await bought(floor, order.case_id, again=True)).supplier != order.supplier
 
     async def test_what_the_supplier_has_sent_after_all_is_followed(self, floor: Floor) -> None:
-        order = await ordered(floor)
-        await floor.misbehave("supplier.cancel_order", "refused", order.case_id)
-        await floor.travel(hours=6, minutes=1)
-        await order.until("Gateway_AwaitShipment", times=2)
-        await floor.travel(days=10)
-        await order.until("Flow_SentAfterAll", "SEQUENCE_FLOW_TAKEN")
+        order = await not_cancelled(floor)
         number = await order.ships()
         await order.on_the_way()
         await order.scanned(number, ParcelState.DELIVERED)
