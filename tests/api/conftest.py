@@ -163,7 +163,8 @@ def post_webhook(client: httpx.AsyncClient) -> Post:
 
 async def inbox_rows(database: Database, correlation_key: str) -> list[InboxRow]:
     async with database.sessions() as session:
-        rows = await session.scalars(select(InboxRow).where(InboxRow.correlation_key == correlation_key))
+        mine = select(InboxRow).where(InboxRow.correlation_key == correlation_key)
+        rows = await session.scalars(mine.order_by(InboxRow.id))
         return list(rows)
 
 
