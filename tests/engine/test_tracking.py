@@ -272,6 +272,33 @@ class TestInTrouble:
         await order.scanned(second, ParcelState.DELIVERED)
         assert await order.ends() == "refunded"
 
+    @pytest.mark.parametrize(
+        ("lead", "outcome", "given_back"),
+        [
+            (YES, "reshipped_and_refunded", [6_000]),
+            ({"decision": "reject", "why": "He keeps it"}, "reshipped_not_refunded", []),
+        ],
+    )
+    async def test_one_parcel_is_sent_again_and_the_other_paid_back(
+        self, floor: Floor, lead: dict[str, Any], outcome: str, given_back: list[int]
+    ) -> None:
+        order, first = await one_of_each(floor)
+        desk = Desk(floor, order.case_id, 0)
+        task = await desk.task(f"{order.case_id}-damaged-{first}")
+        again = await bought(floor, order.case_id, again=True)
+        assert len(await floor.booked(order.case_id)) == 2
+        assert (await desk.complete(task, await desk.somebody(Role.LEAD), lead)).is_success
+        assert await order.ends() == outcome
+        assert await desk.paid_back() == given_back
+        await again.ships()
+        await again.on_the_way(times=3)
+
+    async def test_what_cannot_be_sent_again_after_all_is_paid_back_beside_the_rest(self, floor: Floor) -> None:
+        """Nobody knows what lies in the parcel that was to be sent again: the order's worth goes back, no more."""
+        order, first = await one_of_each(floor, sells_out=True)
+        assert await paid_back(order, "damaged", first) == [11_900]
+        assert await order.instances() == 1
+
     async def test_money_that_is_not_paid_back_is_an_end_of_its_own(self, floor: Floor) -> None:
         order, number = await shipped(floor)
         await order.scanned(number, ParcelState.RETURNED)
@@ -282,6 +309,21 @@ class TestInTrouble:
         assert (await desk.complete(task, await desk.somebody(Role.LEAD), no)).is_success
         assert await order.ends() == "not_refunded"
         assert await desk.paid_back() == []
+
+
+async def one_of_each(floor: Floor, *, sells_out: bool = False) -> tuple[Ordered, str]:
+    """Of two parcels the first is to be paid back, the second to be sent again; and the number of the first."""
+    order = await ordered(floor)
+    first, second = await order.ships(complete=False), await order.ships()
+    await order.on_the_way(times=2)
+    if sells_out:
+        await floor.misbehave("supplier.place_order", "out_of_stock", order.case_id)
+    await order.scanned(first, ParcelState.DAMAGED)
+    await decided(order, answer="refund", refund_amount=60)
+    await order.until("Event_RemedyDecided")
+    await order.scanned(second, ParcelState.LOST)
+    await decided(order, answer="reship")
+    return order, first
 
 
 async def not_cancelled(floor: Floor) -> Ordered:

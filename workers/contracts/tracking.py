@@ -124,6 +124,8 @@ OUTCOMES = {
     "Event_GoodsSentAgain": "reshipped",
     "Event_MoneyPaidBack": "refunded",
     "Event_NotPaidBack": "not_refunded",
+    "Event_SentAgainAndPaidBack": "reshipped_and_refunded",
+    "Event_SentAgainNotPaidBack": "reshipped_not_refunded",
     "Event_NothingToMakeGood": "closed",
     "Event_ShipmentRecalled": "recalled",
     "Event_TooLateToRecall": "recalled_too_late",

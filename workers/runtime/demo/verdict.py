@@ -19,7 +19,7 @@ from workers.runtime.demo.plan import Journey, Plan, Planned
 
 REPORT = Path("build/reports/demo.json")
 _BOUGHT = {("fulfillment", "supplied"), ("fulfillment", "marked_for_return")}
-_SENT_AGAIN = {("tracking", "reshipped")}
+_SENT_AGAIN = {("tracking", f"reshipped{also}") for also in ("", "_and_refunded", "_not_refunded")}
 """Ends of instances by which there is a supplier order."""
 
 
