@@ -22,7 +22,7 @@ from workers.casefile.ticket_clocks import TicketClocks
 from workers.ports.payments import Payments
 from workers.runtime.bootstrap import Assembled
 from workers.runtime.engine import Engine
-from workers.runtime.jobs import Message, Process
+from workers.runtime.jobs import Message, MessagePayload, Process
 from workers.runtime.links import Links
 from workers.runtime.settings import Settings
 
@@ -91,6 +91,9 @@ async def engine_in_time(call: Awaitable[None]) -> None:
         raise unavailable("The engine does not answer at the moment; try again.") from None
 
 
+Told = tuple[Process, Message, MessagePayload]
+
+
 class Registry:
     """Processes and messages by name; 404 for what there is not."""
 
@@ -118,6 +121,12 @@ class Registry:
             if message := process.message(name):
                 return process, message
         raise unavailable("No process takes this at the moment.")
+
+    def told(self, process: Process, message: Message, payload: MessagePayload) -> list[Told]:
+        """Who is told of it: the process by the message itself, others by the messages that follow it."""
+        others = [(each, one) for each in self.all for one in each.messages if one.follows == message.name]
+        facts = payload.model_dump()
+        return [(process, message, payload), *((each, one, one.payload(**facts)) for each, one in others)]
 
 
 SettingsOf = Annotated[Settings, Depends(settings)]

@@ -14,9 +14,11 @@ from workers.casefile.purchases import Deal, Purchase, Purchases
 from workers.common import Effects, Handover, Letters, Pager
 from workers.contracts.fulfillment import OfferFacts, Offers
 from workers.contracts.tracking import (
+    DELIVERY_CANCELLED,
     MESSAGES,
     OUTCOMES,
     SUPPLIER_ORDER_PLACED,
+    DeliveryCancelled,
     Errors,
     OrderFacts,
     Recall,
@@ -254,6 +256,11 @@ class Tracking:
         )
         await self._handover.tell("tracking", SUPPLIER_ORDER_PLACED, placed)
 
+    async def pass_on_cancellation(self, shopify_order_id: str, heard_before: int = 0) -> None:
+        """Tell the next instance of the order that it is cancelled. Once per instance that heard, by the inbox."""
+        news = DeliveryCancelled(shopify_order_id=shopify_order_id, heard_before=heard_before + 1)
+        await self._handover.tell("tracking", DELIVERY_CANCELLED, news)
+
     async def recall_parcels(self, shopify_order_id: str, shipment: Shipment | None = None) -> Recall:
         """Ask the carriers to bring everything back. Natural: recalled stays recalled."""
         parcels = shipment.parcels if shipment else ()
@@ -294,6 +301,7 @@ def registration(jobs: Tracking) -> Process:
             Job("tracking.reship", jobs.reship),
             Job("tracking.book_cost_of_goods", jobs.book_cost_of_goods),
             Job("tracking.publish_supplier_order_placed", jobs.publish_supplier_order_placed),
+            Job("tracking.pass_on_cancellation", jobs.pass_on_cancellation),
             Job("tracking.recall_parcels", jobs.recall_parcels),
         ),
         messages=MESSAGES,

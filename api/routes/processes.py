@@ -46,18 +46,14 @@ class Sender:
             raise Problem("not-found", f"This is not sent as a message: {message.asked_for_at}.")
         raw, value = await body.read_json(self.request)
         payload = body.fit(message.payload, value)
-        arrival = arrival_of(
-            process.id,
-            message,
-            payload,
-            source="api",
-            body=raw,
-            trace_id=self.trace_id,
-            settings=await settings_of(self.request),
-        )
+        settings = await settings_of(self.request)
+        arrivals = [
+            arrival_of(each.id, one, facts, source="api", body=raw, trace_id=self.trace_id, settings=settings)
+            for each, one, facts in self.registry.told(process, message, payload)
+        ]
 
         async def work(session: AsyncSession) -> dict[str, Any]:
-            receipt = await inbox.accept(session, arrival)
+            receipt = await inbox.accept_together(session, arrivals)
             accepted = Accepted(id=str(receipt.inbox_id), process=process.id, duplicate=receipt.duplicate)
             return accepted.model_dump()
 

@@ -68,12 +68,13 @@ async def shopify(
         return WebhookAnswer(inbox_id=None, duplicate=False)
     process, message = registry.find(TOPICS[topic])
     payload = body.fit(message.payload, {"shopify_order_id": order.order_id})
-    arrival = arrival_of(
-        process.id, message, payload, source="shopify", body=raw, trace_id=trace_id, settings=settings
-    )
-    receipt = await store.add(arrival)
+    arrivals = [
+        arrival_of(each.id, one, facts, source="shopify", body=raw, trace_id=trace_id, settings=settings)
+        for each, one, facts in registry.told(process, message, payload)
+    ]
+    receipt = await store.add(arrivals[0]) if len(arrivals) == 1 else None
     if receipt is None:
-        receipt = await store.run(lambda session: inbox.accept(session, arrival))
+        receipt = await store.run(lambda session: inbox.accept_together(session, arrivals))
     log.info(
         "webhook.accepted", topic=topic, case_id=order.order_id, inbox_id=receipt.inbox_id,
         duplicate=receipt.duplicate, same_body=receipt.same_body,

@@ -164,9 +164,9 @@ async def test_messages_reach_the_inbox_under_their_own_name(
 ) -> None:
     order_id = new_order_id()
     assert (await start(client, paid(order_id), f"c-{order_id}", CANCEL)).status_code == 202
-    [row] = await inbox_rows(database, str(order_id))
-    assert row.dedupe_key == f"order_cancelled:{order_id}"
-    assert row.time_to_live_ms > 0
+    rows = await inbox_rows(database, str(order_id))
+    assert [row.dedupe_key for row in rows] == [f"order_cancelled:{order_id}", f"delivery_cancelled:{order_id}:0"]
+    assert all(row.time_to_live_ms > 0 for row in rows)
 
 
 @pytest.mark.parametrize(

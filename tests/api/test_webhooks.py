@@ -106,13 +106,27 @@ async def test_known_signature_vector_fits(data: Path) -> None:
 async def test_cancelled_order_becomes_a_cancellation(topic: str, post_webhook: Post, database: Database) -> None:
     order_id = new_order_id()
     await post_webhook(order(order_id, cancelled_at="2026-01-05T10:00:00+01:00"), topic=topic)
-    [row] = await inbox_rows(database, str(order_id))
-    assert row.message_name == "order_cancelled"
-    assert row.dedupe_key == f"order_cancelled:{order_id}"
+    rows = await inbox_rows(database, str(order_id))
+    assert [(row.process, row.dedupe_key) for row in rows] == [
+        ("fulfillment", f"order_cancelled:{order_id}"),
+        ("tracking", f"delivery_cancelled:{order_id}:0"),
+    ]
+
+
+async def test_a_cancellation_told_again_is_the_same_for_both_processes(
+    post_webhook: Post, database: Database
+) -> None:
+    order_id = new_order_id()
+    cancelled = order(order_id, cancelled_at="2026-01-05T10:00:00+01:00")
+    for topic in ("orders-cancelled", "orders-updated"):
+        answer = await post_webhook(cancelled, topic=topic)
+    rows = await inbox_rows(database, str(order_id))
+    assert answer.json() == {"inbox_id": rows[0].id, "duplicate": True}
+    assert [row.deliveries for row in rows] == [2, 2]
 
 
 @pytest.mark.parametrize(
-    ("status", "rows"), [("refunded", 1), ("voided", 1), ("partially_refunded", 0), ("paid", 0), (None, 0)]
+    ("status", "rows"), [("refunded", 2), ("voided", 2), ("partially_refunded", 0), ("paid", 0), (None, 0)]
 )
 async def test_only_a_full_refund_is_a_cancellation(
     status: str | None, rows: int, post_webhook: Post, database: Database

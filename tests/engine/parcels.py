@@ -119,8 +119,11 @@ class Ordered:
 
     async def ends(self, times: int = 1) -> str:
         """How the tracking ended, the last one of so many."""
-        found = await self._ends(times)
-        return OUTCOMES[found[-1]]
+        return (await self.all_ends(times))[-1]
+
+    async def all_ends(self, times: int) -> list[str]:
+        """How so many trackings ended, in the order they did."""
+        return [OUTCOMES[end] for end in await self._ends(times)]
 
     async def _ends(self, times: int) -> list[str]:
         query = (

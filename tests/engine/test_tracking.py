@@ -9,7 +9,7 @@ from sqlalchemy import select
 from api.people import Role
 from tests.engine.parcels import CARRIER, Ordered, bought, ordered, tell
 from tests.engine.refund_desk import YES, Desk
-from tests.engine.shop_floor import Floor
+from tests.engine.shop_floor import TOKEN, Floor
 from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_support_books import AlertRow
 from workers.ports.carriers import ParcelState
@@ -431,6 +431,40 @@ class TestCancelled:
         await floor.misbehave("carriers.recall", "refused", number)
         await order.shop_cancels()
         assert await order.ends() == "recalled_too_late"
+
+    async def test_all_that_bring_parcels_of_the_order_hear_of_it(self, floor: Floor) -> None:
+        """The engine tells one instance of a process only: one parcel is on its way, two are missed."""
+        order = await ordered(floor)
+        missed = [await order.ships(complete=False), await order.ships(complete=False)]
+        number = await order.ships()
+        await order.on_the_way(times=3)
+        for one in missed:
+            await order.scanned(one, ParcelState.DELIVERED)
+        await order.until("Event_ParcelDelivered", times=2)
+        for one in missed:
+            await tell(floor, "parcel_not_received", {"tracking_number": one, "shopify_order_id": order.case_id})
+        await order.until("Task_DecideOnParcel", times=2)
+        await order.shop_cancels()
+        assert await order.all_ends(3) == ["delivered"] * 3
+        assert (await MockCarriers(floor.world).track(CARRIER, number)).recalled
+
+    async def test_who_comes_later_hears_of_it_too(self, floor: Floor) -> None:
+        """The first instance has heard of it and ended when another one begins."""
+        order = await ordered(floor)
+        await order.shop_cancels()
+        assert await order.ends() == "recalled"
+        answer = await floor.http.post(
+            "/processes/tracking/instances",
+            json={
+                "shopify_order_id": order.case_id,
+                "supplier_order_id": f"{order.supplier_order_id}-2",
+                "supplier": order.supplier,
+                "reference": order.reference,
+            },
+            headers={"Authorization": f"Bearer {TOKEN}", "Idempotency-Key": f"later-{order.case_id}"},
+        )
+        assert answer.status_code == 202, answer.text
+        assert await order.all_ends(2) == ["recalled"] * 2
 
     async def test_a_stuck_parcel_of_a_cancelled_order_is_owed_nothing(self, floor: Floor) -> None:
         """The shop's word is not here yet when the table asks the shop."""

@@ -11,6 +11,7 @@ import pytest
 from tests.fakes.faults import Faults
 from tests.processes.bench import Bench
 from workers.contracts.tracking import (
+    DeliveryCancelled,
     Errors,
     OrderFacts,
     Recall,
@@ -278,6 +279,16 @@ class TestPublishSupplierOrderPlaced:
         }
 
 
+class TestPassOnCancellation:
+    async def test_the_next_instance_hears_how_many_heard_before(self, bench: Bench) -> None:
+        await bench.tracking.pass_on_cancellation(bench.id, 2)
+        assert bench.handover.told == {
+            ("tracking", "delivery_cancelled", bench.id): DeliveryCancelled(
+                shopify_order_id=bench.id, heard_before=3
+            )
+        }
+
+
 class TestRecallParcels:
     async def test_everything_is_asked_back(self, bench: Bench) -> None:
         assert await bench.tracking.recall_parcels(bench.id, TWO) == Recall(RecallResult.RECALLED)
@@ -359,8 +370,10 @@ PROMISES = {
         lambda b: b.events,
         "publish",
     ),
+    "pass_on_cancellation": Promise(lambda b: b.tracking.pass_on_cancellation(b.id), acts=False),
     "recall_parcels": Promise(lambda b: b.tracking.recall_parcels(b.id, ONE), lambda b: b.carriers, "recall"),
 }
+CALLING = {name: promise for name, promise in PROMISES.items() if promise.other_side is not nobody}
 every_job = pytest.mark.parametrize("promise", PROMISES.values(), ids=PROMISES)
 
 
@@ -389,7 +402,7 @@ class TestEveryJob:
         assert all(isinstance(problem, EffectInProgress) for problem in problems), problems
         assert len(bench.outside()) == len(found) + promise.acts
 
-    @every_job
+    @pytest.mark.parametrize("promise", CALLING.values(), ids=CALLING)
     async def test_while_the_other_side_is_away_it_waits_and_then_succeeds(
         self, bench: Bench, promise: Promise
     ) -> None:

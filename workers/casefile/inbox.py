@@ -108,6 +108,12 @@ async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
     return Receipt(row.id, duplicate=True, same_body=row.body_sha256 == arrival.body_sha256)
 
 
+async def accept_together(session: AsyncSession, arrivals: Sequence[Arrival]) -> Receipt:
+    """The same of several that belong together; where the first of them lies."""
+    receipts = [await accept(session, each) for each in arrivals]
+    return receipts[0]
+
+
 def _values(arrival: Arrival) -> dict[str, Any]:
     return {field.name: getattr(arrival, field.name) for field in fields(arrival)}
 

@@ -11,12 +11,13 @@ from enum import StrEnum
 from pydantic import Field
 
 from workers.contracts.fulfillment import Messages as FulfillmentMessages
-from workers.contracts.fulfillment import OrderCancelled, OrderId
+from workers.contracts.fulfillment import OrderId
 from workers.ports.supplier import SentParcel
 from workers.runtime.jobs import Message, MessagePayload
 
 SUPPLIER_NEWS_LAST = timedelta(days=10)  # a supplier's webhook may be here long before the order it is about
 CARRIER_NEWS_LAST = timedelta(days=2)  # later the daily question to the carrier has found it anyway
+CANCELLATION_LASTS = timedelta(days=10)  # for supplier orders that are placed while one hangs
 
 
 class Errors(StrEnum):
@@ -32,6 +33,7 @@ class Messages(StrEnum):
     SUPPLIER_SHIPPED = "supplier_shipped"
     PARCEL_MOVED = "parcel_moved"
     PARCEL_NOT_RECEIVED = "parcel_not_received"
+    DELIVERY_CANCELLED = "delivery_cancelled"
 
 
 class Trouble(StrEnum):
@@ -87,6 +89,23 @@ class ParcelNotReceived(MessagePayload):
     )
 
 
+class DeliveryCancelled(MessagePayload):
+    """The shop cancelled the order: nothing of it is to arrive."""
+
+    shopify_order_id: str = OrderId
+    heard_before: int = Field(
+        0, ge=0, description="How many instances have heard of it, each from the one before."
+    )
+
+
+DELIVERY_CANCELLED = Message(
+    Messages.DELIVERY_CANCELLED,
+    DeliveryCancelled,
+    "shopify_order_id",
+    CANCELLATION_LASTS,
+    follows=FulfillmentMessages.ORDER_CANCELLED,
+    identity="heard_before",
+)
 SUPPLIER_ORDER_PLACED = Message(
     Messages.SUPPLIER_ORDER_PLACED, SupplierOrderPlaced, "supplier_order_id", timedelta(hours=1), starts=True
 )
@@ -116,7 +135,7 @@ MESSAGES = (
         starts=True,
         identity="complaint",
     ),
-    Message(FulfillmentMessages.ORDER_CANCELLED, OrderCancelled, "shopify_order_id", timedelta(days=1)),
+    DELIVERY_CANCELLED,
 )
 
 OUTCOMES = {

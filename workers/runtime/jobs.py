@@ -56,6 +56,9 @@ class Message:
     """The route at which callers of the api ask for it instead: they do not fill in such a message themselves."""
     may_be_unknown: bool = False
     """It tells of something by a number that may not be ours, or not yet: people see those that nobody takes."""
+    follows: StrEnum | None = None
+    """The message of another process with which it is stored, so that both hear of the same: the engine gives one
+    message to one instance of each process only."""
     identity: str = ""
     """Name of the payload field that tells several messages of one key apart. Without one, a key has one message
     for ever: told again it is the same."""
