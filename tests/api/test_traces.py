@@ -116,8 +116,9 @@ async def test_a_message_to_a_running_instance_is_linked_and_does_not_take_its_t
     order_id = new_order_id()
     cancelled = order(order_id, cancelled_at="2026-03-02T10:00:00Z")
     await post_webhook(cancelled, topic="orders-cancelled", traceparent=TRACEPARENT)
-    [variables] = (await published(database)).values()
+    variables, of_tracking = (await published(database)).values()
     assert set(variables) - {CASE_URL} == {"shopify_order_id", tracing.MESSAGE}
+    assert set(of_tracking) == {"shopify_order_id", "heard_before", tracing.MESSAGE}
 
     async def handler(shopify_order_id: str) -> None: ...
 
