@@ -5,6 +5,7 @@ import pytest
 from api.people import Role
 from tests.engine.refund_desk import Desk, paid
 from tests.engine.shop_floor import Floor
+from workers.adapters.mock_behaviour import behave, misbehave
 from workers.casefile.models import Task
 from workers.casefile.refund_models import Standing
 
@@ -72,6 +73,18 @@ async def test_tried_again_it_is_approved_anew_and_may_come_back_again(floor: Fl
     assert (await desk.complete(task, lead, {"handling": "give_up"})).status_code == 200
     await desk.ends(refund_id, "Event_RefundFailed")
     assert (await desk.paid_back(), sum(await desk.booked())) == ([], 0)
+
+
+async def test_while_its_own_instance_hangs_it_waits_for_days_until_it_is_taken(floor: Floor) -> None:
+    """The ledger is away; the engine begins no second instance of the refund before the first one has ended."""
+    desk = await paid(floor)
+    away = await misbehave(floor.world, "ledger.book", "unavailable", desk.order_id)
+    refund_id = await desk.ask("20.00", "damaged")
+    await returned(desk, refund_id)
+    await floor.travel(days=2)
+    await behave(floor.world, away)
+    await desk.task(refund_id, "Task_HandleFailedRefund")
+    assert sorted(await desk.booked()) == [-2_000, 2_000]
 
 
 async def test_what_the_customer_still_has_did_not_come_back(floor: Floor) -> None:

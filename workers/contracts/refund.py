@@ -17,6 +17,7 @@ from workers.contracts.fulfillment import OrderId
 from workers.runtime.jobs import Message, MessagePayload
 
 PROCESS = "refund"
+COMING_BACK_LASTS = timedelta(days=365)  # nobody tells it twice, and the refund's own instance may hang for long
 Handling = Literal["retry", "done_by_hand", "give_up"]
 """What a person decides about a refund that failed, or that nobody knows of."""
 
@@ -97,7 +98,7 @@ _CAME_BACK = Message(
     Messages.REFUND_CAME_BACK,
     RefundCameBack,
     "refund_id",
-    timedelta(days=1),
+    COMING_BACK_LASTS,
     starts=True,
     identity="provider_refund_id",
 )
