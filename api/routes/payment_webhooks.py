@@ -24,6 +24,7 @@ from api.schemas.payments import (
     STRIPE_EXAMPLE,
     PayPalDispute,
     PayPalEvent,
+    PayPalRefund,
     StripeDispute,
     StripeEvent,
     StripeRefund,
@@ -51,6 +52,9 @@ REFUND_CHANGED, REFUND_CAME_BACK = "refund_changed", "refund_came_back"
 STRIPE_FAILED = frozenset({"failed", "canceled"})
 """States of a refund in which the customer does not have the money, whatever was said before."""
 STRIPE_REFUNDS = frozenset({"charge.refund.updated", "refund.updated", "refund.failed"})
+PAYPAL_REFUNDS = frozenset({"PAYMENT.CAPTURE.REFUNDED", "PAYMENT.REFUND.PENDING", "PAYMENT.REFUND.FAILED"})
+PAYPAL_FAILED = frozenset({"FAILED", "CANCELLED"})
+"""As STRIPE_FAILED."""
 PAYPAL_DISPUTES = {
     "CUSTOMER.DISPUTE.CREATED": (OPENED,),
     "CUSTOMER.DISPUTE.UPDATED": (OPENED,),
@@ -128,7 +132,7 @@ async def stripe(
 
 @router.post(
     "/webhooks/paypal",
-    summary="A payment is disputed",
+    summary="A payment is disputed, or a refund moved",
     responses=problems("bad-signature", *BODY_PROBLEMS),
     openapi_extra=_described("PayPalEvent", PAYPAL_EXAMPLE),
 )
@@ -138,8 +142,8 @@ async def paypal(
     checker: PayPalOf,
     headers: Annotated[PayPalHeaders, Header()],
 ) -> WebhookAnswer:
-    """Idempotent by the dispute's id, for ever, whatever the delivery's id says. Other types are answered 200 and
-    not stored."""
+    """Idempotent by the dispute's or refund's id, for ever, whatever the delivery's id says. Other types are
+    answered 200 and not stored."""
     raw = await body.read(request, types=JSON)
     if not intake.settings.paypal_webhook_ids:
         raise unavailable("No webhook id is set, so nothing can be verified.")
@@ -179,19 +183,28 @@ def _told_by_stripe(event: StripeEvent) -> Iterator[Told]:
     elif event.type in STRIPE_REFUNDS:
         refund = body.fit(StripeRefund, event.data.object)
         if refund_id := refund.metadata.refund:
-            if refund.status in STRIPE_FAILED:
-                yield REFUND_CAME_BACK, {"refund_id": refund_id, "provider_refund_id": refund.id}
-            yield REFUND_CHANGED, {"refund_id": refund_id, "state": refund.status}
+            yield from _about_refund(refund_id, refund.id, refund.status, failed=refund.status in STRIPE_FAILED)
 
 
 def _told_by_paypal(event: PayPalEvent) -> Iterator[Told]:
     if names := PAYPAL_DISPUTES.get(event.event_type):
         yield from _about_dispute(names, "paypal", body.fit(PayPalDispute, event.resource).dispute_id)
+    elif event.event_type in PAYPAL_REFUNDS:
+        refund = body.fit(PayPalRefund, event.resource)
+        if refund_id := refund.refund_id:
+            failed = refund.status in PAYPAL_FAILED
+            yield from _about_refund(refund_id, refund.id, refund.status.lower(), failed=failed)
 
 
 def _about_dispute(names: Sequence[str], provider: str, dispute_id: str) -> Iterator[Told]:
     for name in names:
         yield name, {"dispute_id": dispute_id, **({"provider": provider} if name == OPENED else {})}
+
+
+def _about_refund(refund_id: str, provider_refund_id: str, state: str, *, failed: bool) -> Iterator[Told]:
+    if failed:
+        yield REFUND_CAME_BACK, {"refund_id": refund_id, "provider_refund_id": provider_refund_id}
+    yield REFUND_CHANGED, {"refund_id": refund_id, "state": state}
 
 
 async def _store(told: Sequence[Told], source: str, raw: bytes, intake: Intake) -> WebhookAnswer:

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+OURS = "orderops-"
+"""Before our id of a refund, where PayPal keeps one text only."""
 Kind = Annotated[str, Field(min_length=1, max_length=100)]
 DisputeId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -60,6 +62,21 @@ class PayPalDispute(_Sent):
     """A dispute, as an event has it."""
 
     dispute_id: DisputeId
+
+
+class PayPalRefund(_Sent):
+    """A refund, as an event has it."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    custom_id: Annotated[str | None, Field(max_length=255)] = None
+    """What whoever made it noted with it; other payments of the merchant's have notes of others."""
+    status: Annotated[str, Field(pattern=r"^[A-Z_]{1,40}$")]
+
+    @property
+    def refund_id(self) -> str:
+        """Our id of it; empty when it is none of ours."""
+        noted = self.custom_id or ""
+        return noted.removeprefix(OURS) if noted.startswith(OURS) else ""
 
 
 STRIPE_EXAMPLE = {

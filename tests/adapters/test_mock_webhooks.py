@@ -165,9 +165,17 @@ async def test_paypal_tells_of_its_refunds(
 ) -> None:
     monkeypatch.setenv("ORDEROPS_PAYPAL_WEBHOOK_IDS", "WH-1")
     await MockShop(world).seed_order(shopify_order(unique, payment_gateway_names=["paypal"]))
-    await MockPayments(world).refund(f"ch_{unique}", unique, Money(1_000, "EUR"), "lost")
-    await mock("fail-refund", unique)
-    assert api.only()[0] == "/webhooks/paypal"
+    await misbehave(world, "payments.refund", Kind.PENDING, unique, times=1)
+    for reference in (f"orderops-{unique}-lost", f"orderops-{unique}-lost:2"):
+        await MockPayments(world).refund(f"ch_{unique}", reference, Money(1_000, "EUR"), "lost")
+    await mock("settle-refund", f"orderops-{unique}-lost")
+    await mock("fail-refund", f"orderops-{unique}-lost:2")
+    events = [json.loads(body) for _, _, body in api.told]
+    assert [(event["event_type"], event["resource"]["status"]) for event in events] == [
+        ("PAYMENT.CAPTURE.REFUNDED", "COMPLETED"),
+        ("PAYMENT.REFUND.FAILED", "FAILED"),
+    ]
+    assert {event["resource"]["custom_id"] for event in events} == {f"orderops-{unique}-lost"}
 
 
 async def test_without_an_api_or_a_secret_it_happens_untold(

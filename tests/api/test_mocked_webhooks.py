@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from tests.api.conftest import EASYPOST_SECRET, SECRET
+from api.paypal import PayPal
+from tests.api.conftest import EASYPOST_SECRET, SECRET, WEBHOOK_ID
+from workers.adapters.mock_certificates import MockCertificates
 from workers.ports.carriers import ParcelState, Scan
 from workers.ports.payments import Dispute, DisputeState, Refund, RefundState
 from workers.ports.values import Money
@@ -42,6 +45,16 @@ async def test_it_is_taken_and_stored(client: httpx.AsyncClient, told: Webhook) 
     answer = await client.post(
         told.path, content=told.body, headers={"Content-Type": "application/json", **headers}
     )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["inbox_id"] is not None
+
+
+async def test_what_paypal_tells_of_a_refund_is_taken_and_stored(client: httpx.AsyncClient, app: FastAPI) -> None:
+    certificates = MockCertificates()
+    app.state.paypal = PayPal(certificates)
+    told = webhooks.refund_changed(REFUND, "paypal")
+    headers = {"Content-Type": "application/json", **certificates.headers(told.body, WEBHOOK_ID)}
+    answer = await client.post(told.path, content=told.body, headers=headers)
     assert answer.status_code == 200, answer.text
     assert answer.json()["inbox_id"] is not None
 

@@ -32,6 +32,24 @@ def paypal_event(dispute_id: str, what: str = "CREATED") -> dict[str, Any]:
     return {**event, "event_type": f"CUSTOMER.DISPUTE.{what}", "resource": resource}
 
 
+REFUND_EVENTS = ("PAYMENT.CAPTURE.REFUNDED", "PAYMENT.REFUND.PENDING", "PAYMENT.REFUND.FAILED")
+
+
+def refund_event(noted: str | None, what: str = REFUND_EVENTS[0], **changes: Any) -> dict[str, Any]:
+    """As PayPal tells of a refund; what whoever made it noted with it is its custom id."""
+    resource = {
+        "id": "1JU08902781691411",
+        "amount": {"value": "10.99", "currency_code": "EUR"},
+        "seller_payable_breakdown": {"net_amount": {"value": "10.99", "currency_code": "EUR"}},
+        "invoice_id": "450789469",
+        "status": "COMPLETED",
+        "links": [{"href": "https://api.paypal.com/v2/payments/refunds/1JU08902781691411", "rel": "self"}],
+        **({} if noted is None else {"custom_id": noted}),
+        **changes,
+    }
+    return {"id": f"WH-{next(numbers)}", "resource_type": "refund", "event_type": what, "resource": resource}
+
+
 @pytest.fixture
 def certificates(app: FastAPI) -> MockCertificates:
     """PayPal's signing side, as this app sees it."""
@@ -103,6 +121,92 @@ async def test_other_types_are_answered_and_not_stored(data: Path, paypal: Send,
     answer = await paypal((data / "payloads/paypal/PAYMENT.SALE.COMPLETED.json").read_bytes())
     assert (answer.status_code, answer.json()) == (200, {"inbox_id": None, "duplicate": False})
     assert await inbox_size(database) == before
+
+
+async def test_a_refund_of_ours_that_moved_is_told_to_it_once_per_state(paypal: Send, database: Database) -> None:
+    refund_id = f"{next(numbers)}-damaged"
+    for what, status in (
+        ("PAYMENT.REFUND.PENDING", "PENDING"),
+        ("PAYMENT.CAPTURE.REFUNDED", "COMPLETED"),
+        ("PAYMENT.CAPTURE.REFUNDED", "COMPLETED"),
+    ):
+        assert (await paypal(refund_event(f"orderops-{refund_id}", what, status=status))).status_code == 200
+    rows = await inbox_rows(database, refund_id)
+    assert [(row.process, row.message_name) for row in rows] == [("refund", "refund_changed")] * 2
+    assert [row.variables["state"] for row in rows] == ["pending", "completed"]
+
+
+@pytest.mark.parametrize("what", REFUND_EVENTS)
+@pytest.mark.parametrize("status", ["FAILED", "CANCELLED"])
+async def test_a_refund_of_ours_that_failed_may_have_come_back(
+    what: str, status: str, paypal: Send, database: Database
+) -> None:
+    """Told to the instance that waits, and to a new one, once per refund of PayPal's, by whatever event."""
+    refund_id = f"{next(numbers)}-damaged"
+    for made in ("1JU1", "1JU1", "1JU2"):
+        event = refund_event(f"orderops-{refund_id}", what, id=made, status=status)
+        assert (await paypal(event)).status_code == 200
+    rows = await inbox_rows(database, refund_id)
+    assert [row.message_name for row in rows] == ["refund_came_back", "refund_changed", "refund_came_back"]
+    assert [row.variables.get("provider_refund_id") for row in rows] == ["1JU1", None, "1JU2"]
+
+
+@pytest.mark.parametrize("noted", ["", "orderops-", "450789469", "shop orderops-1", "Orderops-1", None], ids=str)
+async def test_refunds_of_others_are_answered_and_not_stored(
+    noted: str | None, paypal: Send, database: Database
+) -> None:
+    before = await inbox_size(database)
+    for event in (refund_event(None), *(refund_event("", what, custom_id=noted) for what in REFUND_EVENTS)):
+        answer = await paypal(event)
+        assert (answer.status_code, answer.json()) == (200, {"inbox_id": None, "duplicate": False})
+    assert await inbox_size(database) == before
+
+
+async def test_a_refund_that_paypal_has_not_signed_writes_nothing(paypal: Send, database: Database) -> None:
+    refund_id = f"{next(numbers)}-damaged"
+    answer = await paypal(
+        refund_event(f"orderops-{refund_id}", REFUND_EVENTS[2], status="FAILED"), webhook_id="another"
+    )
+    assert_problem(answer, 401, "bad-signature")
+    assert await inbox_rows(database, refund_id) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": ""},
+        {"id": 5},
+        {"id": "1JU or 1=1"},
+        {"id": "1" * 65},
+        {"status": None},
+        {"status": "completed\n"},
+        {"status": ["FAILED"]},
+        {"custom_id": "orderops-../../1"},
+        {"custom_id": "orderops-1 lost"},
+        {"custom_id": f"orderops-{'1' * 101}"},
+        {"custom_id": 1},
+        {"custom_id": "x" * 256},
+    ],
+    ids=str,
+)
+async def test_values_of_a_refund_that_cannot_be_are_refused(
+    changes: dict[str, Any], paypal: Send, database: Database
+) -> None:
+    before = await inbox_size(database)
+    answer = await paypal(refund_event("orderops-1-lost", **changes))
+    assert_problem(answer, 422, "invalid")
+    assert await inbox_size(database) == before
+
+
+async def test_amounts_of_a_refund_are_not_believed_so_wrong_ones_do_no_harm(
+    paypal: Send, database: Database
+) -> None:
+    """The job asks the provider for them."""
+    refund_id = f"{next(numbers)}-damaged"
+    amount = {"value": "-999999.999", "currency_code": "=1+1"}
+    assert (await paypal(refund_event(f"orderops-{refund_id}", amount=amount))).status_code == 200
+    [row] = await inbox_rows(database, refund_id)
+    assert set(row.variables) - {"message_traceparent"} == {"refund_id", "state"}
 
 
 async def test_both_webhooks_are_valid_during_a_move(paypal: Send) -> None:

@@ -19,9 +19,15 @@ import orjson
 from workers.adapters.mock_carrier_answers import provider_of, webhook
 from workers.adapters.mock_certificates import KeptCertificates
 from workers.ports.carriers import Scan
-from workers.ports.payments import Dispute, Refund
+from workers.ports.payments import Dispute, Refund, RefundState
 from workers.runtime.mocked.screen import connect, console
 from workers.runtime.settings import load_settings
+
+_PAYPAL_REFUNDS = {
+    RefundState.PENDING: ("PAYMENT.REFUND.PENDING", "PENDING"),
+    RefundState.SUCCEEDED: ("PAYMENT.CAPTURE.REFUNDED", "COMPLETED"),
+    RefundState.FAILED: ("PAYMENT.REFUND.FAILED", "FAILED"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +78,11 @@ def disputed(dispute: Dispute, happened: str) -> Webhook:
 
 def refund_changed(refund: Refund, provider: str) -> Webhook:
     """A refund has settled or come back. Noted with it is our refund's id, which our reference is made of."""
+    noted = refund.reference.partition(":")[0]
     if provider == "paypal":
-        return _of_paypal("PAYMENT.CAPTURE.REFUNDED", {"id": refund.id, "status": refund.state.upper()})
-    ours = refund.reference.removeprefix("orderops-").partition(":")[0]
+        kind, status = _PAYPAL_REFUNDS[refund.state]
+        return _of_paypal(kind, {"id": refund.id, "custom_id": noted, "status": status})
+    ours = noted.removeprefix("orderops-")
     described = {
         "id": refund.id,
         "object": "refund",
