@@ -78,9 +78,11 @@ async def _run(floor: Ground, number: int) -> dict[str, Any]:
             written = await letters(world, number, folder)
             staff = await hire(database, floor.stack.environment()["ORDEROPS_PUBLIC_URL"])
             async with httpx.AsyncClient(base_url=floor.stack.api_url, trust_env=False, timeout=30) as http:
+                began = time.monotonic()
                 sent = await _send(http, written, floor)
                 team = partial(_claim, database, http, staff["lead-1"])
                 found = await _settle(database, world, written, floor, team)
+                took = round(time.monotonic() - began, 1)
     finally:
         await database.close()
     for lost in (letter for letter in written if not found.rests(letter)):
@@ -88,6 +90,7 @@ async def _run(floor: Ground, number: int) -> dict[str, Any]:
     return {
         **_counted(written, found),
         **sent,
+        "first_delivery_to_last_rest_s": took,
         "texts": "shared data" if (folder / "support").is_dir() else "ours",
     }
 
