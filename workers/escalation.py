@@ -54,6 +54,7 @@ class Escalation:
         handover: Handover,
         analyse: Analyse,
         public_url: str,
+        time_zone: str,
     ) -> None:
         self._pager = pager
         self._effects = effects
@@ -63,6 +64,7 @@ class Escalation:
         self._handover = handover
         self._analyse = analyse
         self._public_url = public_url.rstrip("/")
+        self._time_zone = time_zone
 
     async def open_escalation(  # what the ticket was escalated with
         self,
@@ -88,7 +90,7 @@ class Escalation:
         entry = Entry(case_id, f"escalation:{escalation_id}", "escalation", f"Escalated: {why}", facts)
         await self._cases.write(entry)
         units = 10 ** (exponent(order.total.currency) if order else 2)
-        return Opened(escalation_id, shown["facts"], shown["because"], shown["worth"], units)
+        return Opened(escalation_id, **shown, minor_units=units, time_zone=self._time_zone)
 
     async def publish_ticket_escalated(  # the event's payload
         self,

@@ -59,7 +59,7 @@ class EscalationBench:
             "public_url": URL,
         }
         self.analysed: list[tuple[object, ...]] = []
-        self.jobs = Escalation(**shared, analyse=self._analyse)
+        self.jobs = Escalation(**shared, analyse=self._analyse, time_zone="Europe/Lisbon")
         self.hazard = Hazard(**shared, ads=self.ads, shop=self.shop, journal=journal)
         self.enter()
 

@@ -41,6 +41,7 @@ class TestOpen:
         await bench.cases.describe("tracking", bench.order)
         opened = await bench.open(shopify_order_id=bench.order.id, context="[x](http://evil) **Ada**")
         assert (opened.worth, opened.minor_units) == (r"49\.95 EUR", 100)
+        assert opened.time_zone == "Europe/Lisbon"
         assert opened.facts == r"\[x\]\(http\://evil\) \*\*Ada\*\*"
 
     async def test_what_is_open_is_listed_until_it_is_handled(self, bench: EscalationBench) -> None:

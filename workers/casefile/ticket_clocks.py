@@ -50,6 +50,11 @@ class TicketClocks:
         self._seen: Mapping[str, tuple[int, tuple[Outlook, ...]]] = {}
         """By ticket, as of its last event."""
 
+    @property
+    def time_zone(self) -> str:
+        """By whose clock the hours are meant, as the IANA database names it."""
+        return self._hours.zone.key
+
     async def note(
         self,
         ticket_id: str,

@@ -32,13 +32,17 @@ OUTCOMES = {"Event_EscalationHandled": "escalation_handled"}
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The escalation in our books, and what the form shows; `minor_units` are in one unit of the currency."""
+    """The escalation in our books, and what the form shows; `minor_units` are in one unit of the currency.
+
+    `time_zone` is the SLA clock's: whose night it is when people are woken.
+    """
 
     escalation_id: str
     facts: str
     because: str
     worth: str
     minor_units: int
+    time_zone: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,7 @@ def _escalation(outside: Outside, inside: Inside) -> Process:
         handover=inside.handover,
         analyse=_triage_jobs(outside, inside).analyse_messages,
         public_url=inside.public_url,
+        time_zone=inside.clocks.time_zone,
     )
     return escalation.registration(jobs)
 
