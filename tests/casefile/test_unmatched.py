@@ -4,15 +4,19 @@ from hashlib import sha256
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from tests.casefile.one_order import Sent, Stream, keys
+from tests.fakes.shop import FakeShop
+from tests.processes.bench import an_order
 from workers.casefile.db import Database
 from workers.casefile.inbox import Arrival, accept
+from workers.casefile.journal import Journal
 from workers.casefile.lists import InboxView, messages_in
 from workers.casefile.models import InboxRow
+from workers.casefile.parcels import Parcels
 from workers.casefile.record_models import Instance
-from workers.casefile.unmatched import COMES_EARLY
+from workers.casefile.unmatched import COMES_EARLY, unmatched
 
 
 class Post:
@@ -97,6 +101,32 @@ async def test_records_from_before_said_no_number(post: Post, database: Database
     told = {"messageName": "parcel_moved"}
     await stream.take_in(stream.started(), stream.record("PROCESS_MESSAGE_SUBSCRIPTION", "CORRELATED", told))
     assert await post.seen() == [stranger]
+
+
+async def test_it_goes_when_the_shop_is_told_of_the_parcel_by_whoever_found_it(
+    post: Post, database: Database
+) -> None:
+    """By asking the supplier; the instance may have ended when the first message comes."""
+    await post.comes()
+    order = an_order()
+    parcels = Parcels(FakeShop(order), Journal(database))
+    await parcels.give(order.id, "dhl", f"{post.parcel}1")
+    assert len(await post.seen()) == 1
+    await parcels.give(order.id, "dhl", post.parcel)
+    assert await post.seen() == []
+    await post.comes()
+    assert await post.seen() == []
+
+
+async def test_parcels_are_looked_up_by_their_index(database: Database) -> None:
+    """There is one effect for each of them, for ever."""
+    asked = select(InboxRow.id).where(unmatched())
+    async with database.transaction() as session:
+        dialect = session.get_bind().dialect
+        written = asked.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+        await session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = "\n".join(await session.scalars(text(f"EXPLAIN {written}")))
+    assert "ix_effects_parcel" in plan, plan
 
 
 async def test_it_goes_when_an_instance_is_started_under_its_number(post: Post, database: Database) -> None:

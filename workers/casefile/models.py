@@ -104,6 +104,11 @@ class Effect(Base):
     __table_args__ = (
         Index("ix_effects_case_id", "case_id"),
         Index("ix_effects_unsettled", "state", postgresql_where=text("state IN ('intended', 'unknown')")),
+        Index(
+            "ix_effects_parcel",
+            text("(request ->> 'tracking_number')"),
+            postgresql_where=text("kind = 'fulfillment'"),
+        ),
     )
 
     key: Mapped[str] = mapped_column(primary_key=True)

@@ -1,17 +1,18 @@
 """Messages that may come before anybody can wait for them, or be about nothing of ours: until one is taken.
 
 An instance takes a message under its name and correlation key: from then on all of that name and key are matched,
-those that come later included.
+those that come later included. So are those about a parcel that the shop was told of: an instance that found it by
+asking may have needed no message, and have ended when the first one comes.
 """
 
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, update
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, not_, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from workers.casefile.models import InboxRow
+from workers.casefile.models import Effect, InboxRow
 from workers.casefile.projection.reduced import Reduced
 from workers.casefile.projection.tables import Tables, given, table
 from workers.casefile.record_models import Instance
@@ -40,6 +41,10 @@ _KNOWN = or_(
         _same.matched.is_(True),
     ),
     exists().where(Instance.correlation_key == InboxRow.correlation_key),
+    exists().where(
+        Effect.kind == literal_column("'fulfillment'"),  # as ix_effects_parcel has it
+        Effect.request.op("->>")(literal_column("'tracking_number'")) == InboxRow.correlation_key,
+    ),
 )
 
 
