@@ -1,6 +1,5 @@
 """`orderops effects`, as an operator uses it."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -15,14 +14,7 @@ from workers.runtime.commands.effects import register
 from workers.runtime.errors import UserError
 from workers.runtime.settings import load_settings
 
-
-@pytest.fixture(autouse=True)
-def settings(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[None]:
-    for name, text in {"DATABASE_URL": database_url, "LINK_SECRET": "x", "RECORDS_PASSWORD": "x"}.items():
-        monkeypatch.setenv(f"ORDEROPS_{name}", text)
-    load_settings.cache_clear()
-    yield
-    load_settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("settings")
 
 
 def effects(*arguments: str) -> str:

@@ -1,7 +1,6 @@
 """`orderops user` and `orderops token`, as whoever runs the stack uses them."""
 
 import asyncio
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -14,18 +13,11 @@ from workers.casefile.people_models import ApiToken, User, UserSession
 from workers.runtime import passwords
 from workers.runtime.commands import token, user
 from workers.runtime.errors import UserError
-from workers.runtime.settings import load_settings
 
 PASSWORD = "correct horse battery staple"
 
 
-@pytest.fixture(autouse=True)
-def settings(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[None]:
-    for name, text in {"DATABASE_URL": database_url, "LINK_SECRET": "x", "RECORDS_PASSWORD": "x"}.items():
-        monkeypatch.setenv(f"ORDEROPS_{name}", text)
-    load_settings.cache_clear()
-    yield
-    load_settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("settings")
 
 
 @pytest.fixture
