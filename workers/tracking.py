@@ -88,19 +88,16 @@ class Tracking:
 
     async def create_fulfillment(self, shopify_order_id: str, shipment: Shipment) -> None:
         """Give the shop the tracking number of each parcel. Once per parcel, by the journal and in the shop."""
-        for parcel in shipment.parcels:
-            if parcel.carrier is not None:
-                await self._parcels.give(shopify_order_id, parcel.carrier, parcel.tracking_number)
+        for carrier, number in shipment.sent:
+            await self._parcels.give(shopify_order_id, carrier, number)
 
     async def mail_on_the_way(self, shopify_order_id: str, shipment: Shipment) -> None:
         """Mail the customer the tracking number of each parcel. Once per parcel."""
         order = await self._cases.order(shopify_order_id)
-        for parcel in shipment.parcels:
-            if parcel.carrier is not None:
-                key = f"mail:{order.id}-sent-{parcel.tracking_number}"
-                values = {"carrier": parcel.carrier, "tracking_number": parcel.tracking_number}
-                otherwise = "nobody was told of the parcel"
-                await self._letters.write(order, key, "tracking_on_the_way", values, otherwise=otherwise)
+        for carrier, number in shipment.sent:
+            key, values = f"mail:{order.id}-sent-{number}", {"carrier": carrier, "tracking_number": number}
+            otherwise = "nobody was told of the parcel"
+            await self._letters.write(order, key, "tracking_on_the_way", values, otherwise=otherwise)
 
     async def publish_order_fulfilled(self, shopify_order_id: str) -> None:
         """Announce `order_fulfilled`. Once per order, however often its goods are sent."""
@@ -183,9 +180,6 @@ class Tracking:
         """Read the order from the shop into the case file. Natural: reading again only refreshes."""
         order = await self._shop.get_order(shopify_order_id)
         await self._cases.describe("tracking", order)
-        resent = 0
-        while await self._purchases.find(Purchase(order.id, resent + 1)) is not None:
-            resent += 1
         return OrderFacts(
             order_open=order.open,
             order_total=order.total.minor,
@@ -195,7 +189,7 @@ class Tracking:
             country=self._addresses.facts(order.shipping_address).country,
             vip=order.vip,
             orders_before=order.orders_before,
-            resent=resent,
+            resent=await self._purchases.made_again(order.id),
         )
 
     async def check_stock(self, shopify_order_id: str) -> Offers:
@@ -263,13 +257,8 @@ class Tracking:
 
     async def recall_parcels(self, shopify_order_id: str, shipment: Shipment | None = None) -> Recall:
         """Ask the carriers to bring everything back. Natural: recalled stays recalled."""
-        parcels = shipment.parcels if shipment else ()
-        results = [
-            await self._recall(shopify_order_id, parcel.carrier, parcel.tracking_number)
-            for parcel in parcels
-            if parcel.carrier is not None
-        ]
-        return Recall(RecallResult.worst(results))
+        sent = shipment.sent if shipment else ()
+        return Recall(RecallResult.worst([await self._recall(shopify_order_id, *each) for each in sent]))
 
     async def _recall(self, order_id: str, carrier: str, tracking_number: str) -> RecallResult:
         if await self._carriers.recall(carrier, tracking_number):

@@ -96,6 +96,13 @@ class Purchases:
         """What the supplier has of it, or None. Asking changes nothing outside."""
         return await self._journal.settle(self._intent(purchase))
 
+    async def made_again(self, order_id: str) -> int:
+        """How often the goods of an order were bought again. Asking changes nothing outside."""
+        times = 0
+        while await self.find(Purchase(order_id, times + 1)) is not None:
+            times += 1
+        return times
+
     async def stop(self, purchase: Purchase) -> SupplierOrder | None:
         """Never make it; or say as what it was made."""
         return await self._journal.stop(self._intent(purchase))

@@ -179,6 +179,11 @@ class Shipment:
     cancelled: bool
     """Whether a part will never be sent."""
 
+    @property
+    def sent(self) -> list[tuple[str, str]]:
+        """Carrier and tracking number of each parcel that a carrier has."""
+        return [(each.carrier, each.tracking_number) for each in self.parcels if each.carrier is not None]
+
 
 @dataclass(frozen=True, slots=True)
 class ShipmentFound:
