@@ -19,7 +19,8 @@ from workers.runtime.demo.plan import Journey, Plan, Planned
 
 REPORT = Path("build/reports/demo.json")
 _BOUGHT = {("fulfillment", "supplied"), ("fulfillment", "marked_for_return")}
-_SENT_AGAIN = {("tracking", f"reshipped{also}") for also in ("", "_and_refunded", "_not_refunded")}
+_RESHIPPED = ("reshipped", "reshipped_and_refunded", "reshipped_not_refunded")
+_SENT_AGAIN = {("tracking", outcome) for outcome in _RESHIPPED}
 """Ends of instances by which there is a supplier order."""
 
 
@@ -81,17 +82,7 @@ def judge(  # all that a run leaves behind
     outcomes = Counter(label(one, books, answered.get(one.case_id, ())) for one in plan.orders)
     differences = books.ledger_differences()
     complaints = [*feed.refused, *feed.errors, *_complaints(plan, books, answered)]
-    complaints += [
-        f"order {case_id} is not booked as it was bought: {minor} minor units between"
-        for case_id, minor in differences.items()
-    ]
-    complaints += [
-        f"{what} are not booked as the payment provider has them: {minor} minor units between"
-        for what, minor in money.differences.items()
-    ]
-    wanted = sum(one.letter is not None for one in plan.orders)
-    if (tickets.written, tickets.closed) != (wanted, wanted):
-        complaints.append(f"of {wanted} tickets {tickets.written} were written and {tickets.closed} closed")
+    complaints += [*_unbooked(differences, money), *_unwritten(plan, tickets)]
     seconds = books.seconds_to_supply()
     first = min(books.supplied_at.values(), default=None)
     figures = Figures(
@@ -101,7 +92,7 @@ def judge(  # all that a run leaves behind
         supplier_orders=sum(len(orders) for orders in books.bought.values()),
         delivered=books.those_that("tracking", "delivered"),
         refunded=books.those_that("refund", "refunded"),
-        reshipped=books.those_that("tracking", "reshipped"),
+        reshipped=books.those_that("tracking", *_RESHIPPED),
         chargebacks_won=books.those_that("chargeback", "chargeback_won"),
         chargebacks_lost=books.those_that("chargeback", "chargeback_lost", "chargeback_accepted"),
         profit={currency: account.profit for currency, account in money.sums().items()},
@@ -123,6 +114,19 @@ def judge(  # all that a run leaves behind
 
 def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
+
+
+def _unbooked(differences: Mapping[str, int], money: Money) -> Iterator[str]:
+    for case_id, minor in differences.items():
+        yield f"order {case_id} is not booked as it was bought: {minor} minor units between"
+    for what, minor in money.differences.items():
+        yield f"{what} are not booked as the payment provider has them: {minor} minor units between"
+
+
+def _unwritten(plan: Plan, tickets: Answered) -> Iterator[str]:
+    wanted = sum(one.letter is not None for one in plan.orders)
+    if (tickets.written, tickets.closed) != (wanted, wanted):
+        yield f"of {wanted} tickets {tickets.written} were written and {tickets.closed} closed"
 
 
 def _complaints(plan: Plan, books: Books, answered: Mapping[str, Sequence[str]]) -> list[str]:
@@ -158,7 +162,7 @@ def label(planned: Planned, books: Books, answers: Sequence[str]) -> str:
 
 
 def _how_delivered(planned: Planned, books: Books, answers: Sequence[str]) -> str:
-    if ("tracking", "reshipped") in books.ended.get(planned.case_id, ()):
+    if books.ended.get(planned.case_id, frozenset()) & _SENT_AGAIN:
         return "delivered after the goods were sent again"
     if "chose wait" in answers:
         return "delivered after the customer chose to wait"
