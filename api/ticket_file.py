@@ -115,6 +115,7 @@ async def _file(session: AsyncSession, ticket: Ticket, clocks: TicketClocks) -> 
     understood = [
         Understood(row, ANALYSIS.validate_python(row.analysis))
         for row in await session.scalars(analyses.order_by(TicketAnalysis.message_number).limit(MESSAGES))
+        if row.analysis  # else it was erased
     ]
     newest = (await session.scalars(messages.limit(MESSAGES))).all()
     return TicketFile(

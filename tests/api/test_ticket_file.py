@@ -12,8 +12,11 @@ from tests.api.ticket_story import TEXT, URGENT, answered, clocked, day_of_ticke
 from tests.api.ui_data import HOSTILE, a_case, add, an_instance, number, text
 from workers.casefile.db import Database
 from workers.casefile.sla import Happened
+from workers.casefile.ticket_erasure import erase
+from workers.casefile.ticket_findings import Findings
 from workers.casefile.tickets import Tickets
 from workers.ports.analysis import Evidence
+from workers.runtime.errors import NeedsHuman
 
 
 async def page_of(app: FastAPI, database: Database, case_id: str) -> str:
@@ -72,6 +75,20 @@ class TestPage:
         await clocked(database, ticket, URGENT, 20, Happened.CUSTOMER_WROTE)
         await add(database, a_case(id=ticket, process="triage", order_number=None))
         assert re.search(r"First response</th>.*breached <small>since <time", await page_of(app, database, ticket))
+
+    async def test_of_an_erased_ticket_nothing_is_left_that_the_customer_wrote(
+        self, app: FastAPI, database: Database
+    ) -> None:
+        [*_, ticket] = await day_of_tickets(database)
+        await add(database, a_case(id=ticket, process="triage", order_number=None))
+        async with database.transaction() as session:
+            await erase(session, [ticket])
+        page = await page_of(app, database, ticket)
+        assert "burned my hand" not in page
+        assert "Intent: complaint <small>instead of refund, by ada" in page
+        [message] = await Tickets(database).messages(ticket)
+        with pytest.raises(NeedsHuman, match="was erased"):
+            await Findings(database).analysis(ticket, message.id)
 
     async def test_a_ticket_is_in_the_case_of_its_order(self, app: FastAPI, database: Database) -> None:
         taken, case = await written(database), a_case()

@@ -50,10 +50,12 @@ class Findings:
         await self._database.statement(_KEEP, row)
 
     async def analysis(self, ticket_id: str, message_number: int) -> tuple[Analysis, str | None]:
-        """What was understood, and the order it is about. NeedsHuman when that was not looked at."""
+        """What was understood, and the order it is about. NeedsHuman when that was not looked at, or is erased."""
         rows = await self._database.statement(_KEPT, {"ticket_id": ticket_id, "message_number": message_number})
         if not rows:
             raise NeedsHuman(f"Ticket {ticket_id} was not analysed as of message {message_number}.")
+        if not rows[0].analysis:
+            raise NeedsHuman(f"Ticket {ticket_id} was erased.")
         return ANALYSIS.validate_python(rows[0].analysis), rows[0].shopify_order_id
 
     async def corrected(
