@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.fakes.samples import ADDRESS, LINES, shopify_order
-from workers.adapters.mock_books import ShipmentRow
+from workers.adapters.mock_books import DisputeRow, ShipmentRow
+from workers.adapters.mock_payments import MockPayments
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import MockSuppliers
 from workers.adapters.mock_world import MockWorld
@@ -148,3 +149,16 @@ async def test_what_is_disputed_is_told_of_once(trial: Trial) -> None:
     await trial.outside.look_once()
     await trial.outside.look_once()
     assert trial.api.paths.count("/webhooks/stripe") == 1
+
+
+@of(Journey.DISPUTE_LOST)
+async def test_how_a_dispute_ended_is_told_until_the_api_has_taken_it(trial: Trial) -> None:
+    await trial.ended("delivered")
+    await trial.outside.look_once()
+    [dispute] = await trial.world.rows(select(DisputeRow).where(DisputeRow.order_id == trial.order_id))
+    await MockPayments(trial.world).submit_evidence(dispute.id, {"customer_name": "Ada"})
+    trial.api.away = 1
+    for _ in range(3):
+        await trial.outside.look_once()
+    told = [json.loads(each.content)["type"] for each in trial.api.took if each.url.path == "/webhooks/stripe"]
+    assert told == ["charge.dispute.created", "charge.dispute.closed"]

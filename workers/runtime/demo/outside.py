@@ -64,6 +64,8 @@ class Outside:
     """References of the supplier orders that are on their way."""
     _complained: set[str] = field(default_factory=set)
     """Cases whose customers have done what they were to do after the delivery."""
+    _decided: set[str] = field(default_factory=set)
+    """Disputes of which the api knows how they ended."""
 
     async def run(self) -> None:
         """Look for what there is to do, and do it."""
@@ -165,14 +167,17 @@ class Outside:
         await self._tell(webhooks.disputed(dispute, "created"))
 
     async def _decide_disputes(self) -> None:
-        """A bank decides once it has our evidence."""
+        """A bank decides once it has our evidence, and says so until the api has taken it."""
         answered = select(DisputeRow).where(
-            DisputeRow.state == DisputeState.UNDER_REVIEW, DisputeRow.order_id == any_(array_of(self.plan))
+            DisputeRow.state.in_((DisputeState.UNDER_REVIEW, DisputeState.WON, DisputeState.LOST)),
+            DisputeRow.order_id == any_(array_of(self.plan)),
+            DisputeRow.id != all_(array_of(self._decided)),
         )
         for row in await self.world.rows(answered):
             won = DISPUTES[self.plan[row.order_id].journey].won
             closed = await MockPayments(self.world).close_dispute(row.id, won=won)
             await self._tell(webhooks.disputed(closed, "closed"))
+            self._decided.add(row.id)
 
     async def _tell(self, told: Webhook) -> None:
         """Until it is taken; raises HTTPError when that takes too long, or it is refused."""
