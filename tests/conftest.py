@@ -28,6 +28,7 @@ from workers.runtime.native.config import StackConfig
 from workers.runtime.native.ports import StackPorts, free_base_port
 from workers.runtime.native.postgres import prepare_postgres
 from workers.runtime.native.stack import Stack, running_stack
+from workers.runtime.settings import load_settings
 
 os.environ.pop("COLUMNS", None)  # tables are as wide as a test says, not as the terminal is
 stamina.instrumentation.set_on_retry_hooks([])  # its default warns on every retry, and warnings are errors here
@@ -145,3 +146,13 @@ def native_engine(engine: Stack | Containers) -> Stack:
     if isinstance(engine, Containers):
         pytest.skip("looks at processes of the native engine; ORDEROPS_ENGINE=containers has none")
     return engine
+
+
+@pytest.fixture
+def stack_settings(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[None]:
+    """Commands find the session's PostgreSQL."""
+    for name, text in {"DATABASE_URL": database_url, "LINK_SECRET": "x", "RECORDS_PASSWORD": "x"}.items():
+        monkeypatch.setenv(f"ORDEROPS_{name}", text)
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()

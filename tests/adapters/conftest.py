@@ -1,11 +1,10 @@
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from workers.adapters.mock_world import MockWorld
-from workers.runtime.settings import load_settings
 
 
 @pytest.fixture(scope="session")
@@ -19,13 +18,3 @@ async def world(database_url: str) -> AsyncIterator[MockWorld]:
 def unique() -> str:
     """An id that nobody else uses: tests share the books and keep apart by their ids."""
     return str(uuid.uuid4().int % 10**15)
-
-
-@pytest.fixture
-def stack_settings(monkeypatch: pytest.MonkeyPatch, database_url: str) -> Iterator[None]:
-    """Commands find the session's PostgreSQL."""
-    for name, text in {"DATABASE_URL": database_url, "LINK_SECRET": "x", "RECORDS_PASSWORD": "x"}.items():
-        monkeypatch.setenv(f"ORDEROPS_{name}", text)
-    load_settings.cache_clear()
-    yield
-    load_settings.cache_clear()

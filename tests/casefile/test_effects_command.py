@@ -14,7 +14,7 @@ from workers.runtime.commands.effects import register
 from workers.runtime.errors import UserError
 from workers.runtime.settings import load_settings
 
-pytestmark = pytest.mark.usefixtures("settings")
+pytestmark = pytest.mark.usefixtures("stack_settings")
 
 
 def effects(*arguments: str) -> str:

@@ -19,7 +19,7 @@ from workers.runtime.commands.labels import register
 from workers.runtime.errors import UserError
 from workers.runtime.settings import load_settings
 
-pytestmark = pytest.mark.usefixtures("settings")
+pytestmark = pytest.mark.usefixtures("stack_settings")
 
 
 def labels(out: Path) -> str:

@@ -17,7 +17,7 @@ from workers.runtime.errors import UserError
 PASSWORD = "correct horse battery staple"
 
 
-pytestmark = pytest.mark.usefixtures("settings")
+pytestmark = pytest.mark.usefixtures("stack_settings")
 
 
 @pytest.fixture
