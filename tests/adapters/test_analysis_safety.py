@@ -43,6 +43,7 @@ SIGNALS = [
     ("the childproof cap failed and my son had it open", Hazard.INJURY),
     ("she slipped under the water and nearly drowned", Hazard.CHOKING),
     ("he was airlifted", Hazard.INJURY),
+    ("my son was injured by the headset", Hazard.INJURY),
     ("my contractor received a shock from it", Hazard.SHOCK),
 ]
 NONE = [
@@ -80,7 +81,6 @@ NONE = [
     "the toothbrush head fell off",
     "I burned the cookies, the oven is off by ten degrees",
     "the stove knobs do not fit my oven",
-    "the headphones hurt my ears after an hour",
     "it flew off the shelves",
     "my father passed away and I want to close his account",
 ]
