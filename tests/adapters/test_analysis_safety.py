@@ -44,6 +44,8 @@ SIGNALS = [
     ("she slipped under the water and nearly drowned", Hazard.CHOKING),
     ("he was airlifted", Hazard.INJURY),
     ("my son was injured by the headset", Hazard.INJURY),
+    ("my husband died using the machine", Hazard.INJURY),
+    ("he was unresponsive when the screen cracked", Hazard.INJURY),
     ("my contractor received a shock from it", Hazard.SHOCK),
 ]
 NONE = [
@@ -74,6 +76,7 @@ NONE = [
     "a gift for my son",
     "I lost my receipt",
     "the battery died when I charged it",
+    "my wife says the phone died after a day",
     "customer service is unresponsive to my mails",
     "we poured hot water over the noodles",
     "the helmet is too big for my daughter's head",
