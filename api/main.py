@@ -117,8 +117,8 @@ def create_app(assembled: Assembled) -> FastAPI:
 
 
 def create_bridge(assembled: Assembled) -> FastAPI:
-    """What lies between engine and database: it takes in the engine's records, and its lifespan runs relay and
-    sealer."""
+    """What lies between engine and database: it takes in the engine's records, and its lifespan runs relay,
+    sealer and the keeper of the SLA board."""
     app = FastAPI(
         openapi_url=None,
         lifespan=_at_work(assembled),
@@ -191,8 +191,9 @@ def _at_work(assembled: Assembled) -> Callable[[FastAPI], AbstractAsyncContextMa
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.relay = asyncio.create_task(assembled.relay.run(), name="relay")
         sealer = asyncio.create_task(assembled.sealer.run(), name="sealer")
+        keeper = asyncio.create_task(assembled.keeper.run(), name="keeper")
         yield
-        for task in (app.state.relay, sealer):
+        for task in (app.state.relay, sealer, keeper):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

@@ -15,6 +15,8 @@ from workers.casefile.escalations import Escalations, HazardReports
 from workers.casefile.journal import Journal
 from workers.casefile.opening_hours import business_hours
 from workers.casefile.sla import Happened, Priority, Targets
+from workers.casefile.sla_board import SlaBoard
+from workers.casefile.sla_figures import Figures
 from workers.casefile.ticket_clocks import TicketClocks
 from workers.casefile.ticket_findings import Findings
 from workers.casefile.ticket_models import Channel
@@ -52,6 +54,16 @@ async def clocked(database: Database, ticket_id: str, targets: Targets, days: fl
         await clocks.note(ticket_id, str(number), what, at=opened + timedelta(minutes=number))
 
 
+async def board_drawn(database: Database) -> Figures:
+    """As the bridge draws it when everything was counted."""
+    board = SlaBoard(database, ALWAYS)
+    while await board.count():
+        pass
+    drawn = await board.draw()
+    assert drawn is not None
+    return drawn
+
+
 async def answered(database: Database, ticket_id: str, **changes: Any) -> None:
     """As the gate wanted it, without a person, unless the changes say otherwise."""
     told = {
@@ -77,6 +89,7 @@ async def day_of_tickets(database: Database) -> list[str]:
         database, changed, route="escalate", decided_by="person:ada", decision="send", reply="It comes tomorrow."
     )
     await Findings(database).corrected(changed, taken[3].number, {"intent": ("refund", "complaint")}, "person:ada")
+    await board_drawn(database)
     return [late, fresh, alone, changed]
 
 

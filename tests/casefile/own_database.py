@@ -70,3 +70,15 @@ async def run(database: Database, *statements: str) -> None:
         await session.execute(text("SET LOCAL session_replication_role = replica"))
         for statement in statements:
             await session.execute(text(statement))
+
+
+async def cut_off(database: Database) -> None:
+    """Every connection to it ends; who has one has to make another."""
+    async with database.transaction() as session:
+        await session.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    await database.engine.dispose()

@@ -2,77 +2,23 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from tests.api.ticket_story import answered, understood, written
-from tests.casefile.test_sla import HIGH, at, hours, stands
 from workers.casefile.db import Database
-from workers.casefile.sla import Priority, Standing
 from workers.casefile.sla_figures import (
     DAYS,
-    ClockFigures,
-    ClockName,
     Figures,
-    Stand,
-    clock_figures,
     figures,
-    outlooks_of,
 )
 from workers.casefile.ticket_findings import Findings
 
 
 async def read(database: Database, now: datetime | None = None) -> Figures:
     async with database.sessions() as session:
-        return await figures(session, [], now or datetime.now(UTC))
+        return await figures(session, now or datetime.now(UTC))
 
 
 async def changed(database: Database) -> dict[str, tuple[int, int]]:
     return {each.what: (each.changed, each.of) for each in (await read(database)).overrides}
-
-
-def counted(now: str, *standings: Standing) -> list[ClockFigures]:
-    return clock_figures([outlook for each in standings for outlook in outlooks_of(each)], at(now))
-
-
-class TestClocks:
-    def test_they_are_counted_by_priority_and_clock_the_most_urgent_first(self) -> None:
-        now = "2026-06-01 12:30"
-        found = counted(
-            now,
-            stands(now),
-            stands(now, "2026-06-01 10:00 we_replied"),
-            stands(now, "2026-06-01 10:00 we_replied", "2026-06-01 10:30 waiting_for_customer"),
-            stands(now, targets=HIGH),
-        )
-        told = {(each.priority, each.clock): dict(each.stands) for each in found}
-        assert next(iter(told)) == (Priority.HIGH, ClockName.FIRST_RESPONSE)
-        assert told[Priority.HIGH, ClockName.FIRST_RESPONSE] == {Stand.BREACHED: 1}
-        assert told[Priority.NORMAL, ClockName.FIRST_RESPONSE] == {Stand.AT_RISK: 1, Stand.MET: 2}
-        assert told[Priority.NORMAL, ClockName.RESOLUTION] == {Stand.IN_TIME: 2, Stand.PAUSED: 1}
-
-    def test_times_are_those_of_clocks_that_ended_late_or_not(self) -> None:
-        now = "2026-06-03 12:00"
-        replies = ("2026-06-01 10:00", "2026-06-01 11:00", "2026-06-02 10:00")
-        found = counted(now, stands(now), *(stands(now, f"{each} we_replied") for each in replies))
-        first, update, resolution = found
-        assert (first.median, first.total) == (hours(2), 4)
-        assert first.nine_tenths is not None
-        assert hours(7) < first.nine_tenths < hours(9)
-        assert (update.median, resolution.median) == (None, None)
-
-    def test_without_tickets_there_are_none(self) -> None:
-        assert clock_figures([], datetime.now(UTC)) == []
-
-    @pytest.mark.parametrize(
-        "moment",
-        ["2026-06-01 09:30", "2026-06-01 12:30", "2026-06-01 13:00", "2026-06-02 09:30", "2026-06-05 12:00"],
-    )
-    def test_what_was_seen_once_tells_how_it_is_later(self, moment: str) -> None:
-        """So that a ticket to which nothing happens is looked at once."""
-        for steps in ((), ("2026-06-01 09:10 we_replied",), ("2026-06-01 09:10 waiting_for_customer",)):
-            early = [outlook.at(at(moment)) for outlook in outlooks_of(stands("2026-06-01 09:15", *steps))]
-            now = [outlook.stand for outlook in outlooks_of(stands(moment, *steps))]
-            assert early == now
 
 
 class TestAnswered:

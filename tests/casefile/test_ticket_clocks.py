@@ -1,7 +1,6 @@
 """The books of the SLA clock, by the clock: told once, read as what is due."""
 
 import uuid
-from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -9,10 +8,7 @@ import pytest
 from tests.casefile.test_sla import HIGH, NORMAL, OPENED, SHOP, at, hours, shown
 from workers.casefile.db import Database
 from workers.casefile.sla import Happened, Priority
-from workers.casefile.sla_figures import ClockName, Outlook, Stand
 from workers.casefile.ticket_clocks import TicketClocks
-from workers.casefile.ticket_models import Channel
-from workers.casefile.tickets import Tickets, Written
 
 
 @pytest.fixture
@@ -110,31 +106,3 @@ class TestByTheClock:
         found = await clocks.standing(ticket, at(now))
         assert found
         assert shown(found.resolution) == (expected[0], at(expected[1]))
-
-
-async def outlooks(clocks: TicketClocks, database: Database) -> Counter[Outlook]:
-    async with database.sessions() as session:
-        return Counter(await clocks.outlooks_in(session))
-
-
-async def test_outlooks_are_those_of_tickets_that_are_not_closed(clocks: TicketClocks, database: Database) -> None:
-    """Looked at again, only what has changed is computed; it is the same as all computed anew."""
-    books, ids = Tickets(database), [f"chat-{uuid.uuid4().hex}" for _ in range(3)]
-    before = await outlooks(clocks, database)
-    taken = [
-        await books.take(
-            Written(each, "m-1", Channel.CHAT, f"{each}@example.com", "Ada", "A lamp", "Where is it?")
-        )
-        for each in ids
-    ]
-    for each in ids:
-        await told(clocks, each)
-    opened = await outlooks(clocks, database) - before
-    assert opened.total() == 3 * len(ClockName)
-    await books.solve(ids[1])
-    assert await books.close(ids[2], taken[2].number)
-    await told(clocks, ids[0], "2026-06-01 10:00 we_replied")
-    now = await outlooks(clocks, database)
-    assert (now - before).total() == 2 * len(ClockName)
-    assert Stand.MET in {outlook.stand for outlook in now - opened - before}
-    assert now == await outlooks(TicketClocks(database, SHOP), database)

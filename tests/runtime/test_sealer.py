@@ -10,7 +10,7 @@ import structlog.testing
 from sqlalchemy import text
 
 from tests.casefile.history import History
-from tests.casefile.own_database import url_of
+from tests.casefile.own_database import cut_off, url_of
 from workers.casefile import anchors
 from workers.casefile.db import Database
 from workers.casefile.sealing import Seals
@@ -67,14 +67,7 @@ async def test_what_was_written_is_sealed_soon_and_told_to_the_file(history: His
 async def test_cut_off_from_the_database_it_goes_on_afterwards(history: History) -> None:
     async with running(history):
         await history.sealed("a")
-        async with history.database.transaction() as session:
-            await session.execute(
-                text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
-            )
-        await history.database.engine.dispose()
+        await cut_off(history.database)
         await history.write("a", 2)
 
         async def all_sealed() -> bool:

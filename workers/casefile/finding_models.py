@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Identity, Index, func
+from sqlalchemy import Identity, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workers.casefile.models import Base
@@ -69,7 +69,10 @@ class TicketEvent(Base):
     """What a ticket's clocks have to know; see casefile.sla."""
 
     __tablename__ = "ticket_events"
-    __table_args__ = (Index("uq_ticket_events_ticket_id_key", "ticket_id", "key", unique=True),)
+    __table_args__ = (
+        Index("uq_ticket_events_ticket_id_key", "ticket_id", "key", unique=True),
+        Index("ix_ticket_events_uncounted", "number", postgresql_where=text("NOT counted")),
+    )
 
     number: Mapped[int] = mapped_column(Identity(), primary_key=True)
     ticket_id: Mapped[str]
@@ -82,3 +85,32 @@ class TicketEvent(Base):
     first_response: Mapped[timedelta | None]
     update: Mapped[timedelta | None]
     resolution: Mapped[timedelta | None]
+    counted: Mapped[bool] = mapped_column(server_default=text("false"))
+    """On the board of figures."""
+
+
+class TicketOutlook(Base):
+    """What a clock of a ticket that is not closed shows, and when it will show something else by itself:
+    sla_figures.Outlook. All of it follows from the ticket's events."""
+
+    __tablename__ = "ticket_outlooks"
+
+    ticket_id: Mapped[str] = mapped_column(primary_key=True)
+    clock: Mapped[str] = mapped_column(primary_key=True)
+    priority: Mapped[str]
+    stand: Mapped[str]
+    risky_from: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    took: Mapped[timedelta | None]
+
+
+class SlaBoardRow(Base):
+    """The figures as they were drawn last; there is one row."""
+
+    __tablename__ = "sla_board"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    counted_by: Mapped[str]
+    """Hours and rules by which outlooks were made."""
+    figures: Mapped[dict[str, Any] | None]
+    """sla_figures.Figures; None before the first."""

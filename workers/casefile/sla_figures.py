@@ -1,16 +1,15 @@
 """How support stands to what was promised, in figures: clocks, automation, what people changed."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from statistics import quantiles
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, tuple_
+from sqlalchemy import ColumnElement, DateTime, and_, bindparam, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.finding_models import TicketAnalysis, TicketAnswer, TicketLabel
+from workers.casefile.finding_models import TicketAnalysis, TicketAnswer, TicketLabel, TicketOutlook
 from workers.casefile.sla import Priority, Standing
 from workers.casefile.sla_clock import Reading, State
 
@@ -18,6 +17,7 @@ DAYS = 30
 """How far back decisions and corrections are counted."""
 AS_SAID = {"auto_reply": "send", "auto_refund": "refund", "escalate": "escalate"}
 """What is decided where people do as the gate said; `ask_human` says nothing."""
+DECISIONS = ("draft", "decision")
 LABELS = ("intent", "safety", "anger")
 
 
@@ -52,15 +52,6 @@ class Outlook:
     """While it runs."""
     took: timedelta | None
     """Working time, once it ended; None of updates."""
-
-    def at(self, now: datetime) -> Stand:
-        """As it is by then."""
-        if self.stand not in {Stand.IN_TIME, Stand.AT_RISK}:
-            return self.stand
-        if self.due_at is not None and now >= self.due_at:
-            return Stand.BREACHED
-        risky = self.risky_from is not None and now >= self.risky_from
-        return Stand.AT_RISK if risky else self.stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +133,6 @@ def outlooks_of(standing: Standing) -> tuple[Outlook, ...]:
     )
 
 
-def clock_figures(outlooks: Iterable[Outlook], now: datetime) -> list[ClockFigures]:
-    """By priority and clock, the most urgent first; those that no ticket has are left out."""
-    of: dict[tuple[Priority, ClockName], list[Outlook]] = {}
-    for each in outlooks:
-        of.setdefault((each.priority, each.clock), []).append(each)
-    return [
-        _clock(priority, name, of[priority, name], now)
-        for priority in Priority
-        for name in ClockName
-        if (priority, name) in of
-    ]
-
-
 def stand_of(reading: Reading) -> Stand:
     """What a clock's reading comes to."""
     if reading.state is State.RUNNING:
@@ -162,28 +140,70 @@ def stand_of(reading: Reading) -> Stand:
     return Stand(reading.state.value)
 
 
-def _clock(priority: Priority, name: ClockName, outlooks: Sequence[Outlook], now: datetime) -> ClockFigures:
-    stands = Counter(each.at(now) for each in outlooks)
-    took = sorted(each.took for each in outlooks if each.took is not None)
-    return ClockFigures(priority, name, stands, _within(took, 5), _within(took, 9))
+def _number(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.count().filter(*conditions)
 
 
-def _within(took: Sequence[timedelta], tenths: int) -> timedelta | None:
-    if len(took) < 2:
-        return took[0] if took else None
-    seconds = quantiles((each.total_seconds() for each in took), n=10, method="inclusive")
-    return timedelta(seconds=seconds[tenths - 1])
+_NOW = bindparam("now", type_=DateTime(timezone=True))
+_RUNS = TicketOutlook.stand.in_([Stand.IN_TIME, Stand.AT_RISK])
+_STANDS: ColumnElement[str] = case(
+    (and_(_RUNS, TicketOutlook.due_at <= _NOW), Stand.BREACHED),
+    (and_(_RUNS, TicketOutlook.risky_from <= _NOW), Stand.AT_RISK),
+    else_=TicketOutlook.stand,
+)
+"""As it is by now, if nothing happened since the outlook."""
+_CLOCKS = select(
+    TicketOutlook.priority,
+    TicketOutlook.clock,
+    *(_number(_STANDS.in_([stand])).label(stand) for stand in Stand),
+    func.percentile_cont([0.5, 0.9]).within_group(TicketOutlook.took).label("within"),
+).group_by(TicketOutlook.priority, TicketOutlook.clock)
 
 
-async def figures(session: AsyncSession, outlooks: Iterable[Outlook], now: datetime) -> Figures:
-    """All of them. `outlooks` are those of tickets that are not closed."""
-    first = (now.astimezone(UTC) - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+async def figures(session: AsyncSession, now: datetime) -> Figures:
+    """All of them, as of then."""
+    first = _first_day(now)
     return Figures(
         at=now,
-        clocks=clock_figures(outlooks, now),
+        clocks=await clock_figures(session, now),
         answered=await _answered(session, first),
         overrides=[*await _decided(session, first), *await _labelled(session, first)],
     )
+
+
+def nothing_yet(now: datetime) -> Figures:
+    """Before anything was counted."""
+    return Figures(
+        at=now,
+        clocks=[],
+        answered=[Answered(day, 0, 0) for day in _days(_first_day(now))],
+        overrides=[Override(what, 0, 0) for what in (*DECISIONS, *LABELS)],
+    )
+
+
+async def clock_figures(session: AsyncSession, now: datetime) -> list[ClockFigures]:
+    """By priority and clock, the most urgent first; those that no ticket has are left out."""
+    rows = {(row.priority, row.clock): row for row in await session.execute(_CLOCKS, {"now": now})}
+    return [
+        _clock(priority, name, rows[priority, name])
+        for priority in Priority
+        for name in ClockName
+        if (priority, name) in rows
+    ]
+
+
+def _clock(priority: Priority, name: ClockName, row: Any) -> ClockFigures:
+    stands = {stand: number for stand in Stand if (number := getattr(row, stand))}
+    median, nine_tenths = row.within or (None, None)
+    return ClockFigures(priority, name, stands, median, nine_tenths)
+
+
+def _first_day(now: datetime) -> datetime:
+    return (now.astimezone(UTC) - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _days(first: datetime) -> list[date]:
+    return [first.date() + timedelta(days=each) for each in range(DAYS)]
 
 
 async def _answered(session: AsyncSession, first: datetime) -> list[Answered]:
@@ -199,8 +219,7 @@ async def _answered(session: AsyncSession, first: datetime) -> list[Answered]:
     day = func.date(func.timezone("UTC", tickets.c.last)).label("day")
     rows = await session.execute(select(day, tickets.c.by_itself, func.count()).group_by(day, tickets.c.by_itself))
     counted = {(begun, alone): number for begun, alone, number in rows}
-    days = (first.date() + timedelta(days=each) for each in range(DAYS))
-    return [Answered(each, counted.get((each, True), 0), counted.get((each, False), 0)) for each in days]
+    return [Answered(each, counted.get((each, True), 0), counted.get((each, False), 0)) for each in _days(first)]
 
 
 async def _decided(session: AsyncSession, first: datetime) -> list[Override]:
@@ -232,7 +251,3 @@ async def _labelled(session: AsyncSession, first: datetime) -> list[Override]:
     )
     numbers = {row[0]: row[1] for row in changed}
     return [Override(label, numbers.get(label, 0), max(total or 0, numbers.get(label, 0))) for label in LABELS]
-
-
-def _number(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.count().filter(*conditions)

@@ -8,10 +8,10 @@ known, and belongs to nobody.
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.finding_models import TicketAnalysis, TicketAnswer, TicketLabel
+from workers.casefile.finding_models import TicketAnalysis, TicketAnswer, TicketLabel, TicketOutlook
 from workers.casefile.models import Base
 from workers.casefile.ticket_models import Ticket, TicketMessage, TicketState
 
@@ -44,6 +44,7 @@ async def erase(session: AsyncSession, ticket_ids: Collection[str]) -> None:
     closed = {"state": TicketState.CLOSED, "closed_at": func.coalesce(Ticket.closed_at, func.now())}
     nobody = {"subject": "", "customer_email": "", "customer_name": ""}
     await session.execute(update(Ticket).where(Ticket.id.in_(ticket_ids)).values(**closed, **nobody))
+    await session.execute(delete(TicketOutlook).where(TicketOutlook.ticket_id.in_(ticket_ids)))
 
 
 async def of_customer(session: AsyncSession, email: str) -> Collection[Ticket]:

@@ -19,6 +19,7 @@ from workers.casefile.refunds import Refunds
 from workers.casefile.requests import CustomerRequests
 from workers.casefile.sealing import Seals
 from workers.casefile.shipments import Shipments
+from workers.casefile.sla_board import SlaBoard
 from workers.casefile.ticket_clocks import TicketClocks
 from workers.casefile.ticket_findings import Findings
 from workers.casefile.tickets import Tickets
@@ -26,6 +27,7 @@ from workers.common import Effects, Handover, Pager, Questions
 from workers.ports.analysis import TicketAnalysis
 from workers.ports.certificates import CertificateStore
 from workers.ports.payments import Payments
+from workers.runtime.board_keeper import BoardKeeper
 from workers.runtime.collectors import Books
 from workers.runtime.engine import Engine
 from workers.runtime.health import CHECK_SECONDS, Check
@@ -52,6 +54,7 @@ class Assembled:
     bell: Bell
     relay: Relay
     sealer: Sealer
+    keeper: BoardKeeper
     books: Books
     payments: Payments
     certificates: CertificateStore
@@ -286,6 +289,7 @@ async def assemble(settings: Settings, outside: Outside | None = None) -> AsyncI
             bell=bell,
             relay=Relay(database, engine),
             sealer=Sealer(Seals(database), settings.audit_anchors),
+            keeper=BoardKeeper(SlaBoard(database, settings.business_hours())),
             books=Books(database, own),
             payments=outside.payments,
             certificates=outside.certificates,
