@@ -13,6 +13,7 @@ from api.deps import StoreOf
 from api.ui import PageOf
 from workers.casefile.escalation_models import Escalation, HazardReport
 from workers.casefile.escalations import open_escalations
+from workers.casefile.lists import number_of
 from workers.casefile.models import Case, Effect, Task
 from workers.casefile.people import Names, names_of
 from workers.casefile.record_models import Instance
@@ -48,8 +49,8 @@ async def show_board(page: PageOf, store: StoreOf) -> HTMLResponse:
 
 
 async def _read(session: AsyncSession) -> tuple[list[Row], int, Names]:
-    found = await open_escalations(session)
-    shown = found[:SHOWN]
+    shown = (await session.scalars(open_escalations().limit(SHOWN))).all()
+    total = await session.scalar(select(number_of(open_escalations()))) or 0
     keys = [each.process_instance_key for each in shown]
     cases = dict(
         (await session.execute(select(Instance.key, Instance.case_id).where(Instance.key.in_(keys)))).all()
@@ -71,7 +72,7 @@ async def _read(session: AsyncSession) -> tuple[list[Row], int, Names]:
         for each in shown
     ]
     names = await names_of(session, [task.assignee for task in task_of.values()])
-    return rows, len(found), names
+    return rows, total, names
 
 
 async def _woken(session: AsyncSession, shown: Sequence[Escalation]) -> Mapping[str, list[Effect]]:

@@ -49,7 +49,7 @@ class TestOpen:
 
         async def listed() -> bool:
             async with bench.database.sessions() as session:
-                return escalation_id in {each.id for each in await open_escalations(session)}
+                return escalation_id in {each.id for each in await session.scalars(open_escalations())}
 
         assert await listed()
         await bench.escalations.handle(escalation_id, "ada")

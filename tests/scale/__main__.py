@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tests.bench.ground import FULL, ground
 from tests.bench.report import table, write
-from tests.scale import fill, intake, live, pages, seals
+from tests.scale import board, fill, intake, live, pages, seals
 from workers.runtime import logs
 from workers.runtime.commands.stack import prepare_with_progress
 from workers.runtime.errors import UserError
@@ -41,6 +41,7 @@ def scale(
     with console.status("Starting") as line, ground(FULL, line.update, short_lived=quick) as floor:
         fill.fill(floor.stack.database_url, size, line.update)
         figures["rows"] = fill.rows(floor.stack.database_url)
+        figures |= uvloop.run(board.measure(floor))
         figures["event_to_page_p99_ms"] = uvloop.run(live.measure(floor, orders))
         figures |= pages.measure(floor, size, requests)
         figures |= intake.measure(floor, number)

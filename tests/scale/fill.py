@@ -13,6 +13,7 @@ class Size:
     """How much there is."""
 
     cases: int
+    """And as many tickets, none of them closed."""
     entries: int
     """Timeline entries of each case."""
 
@@ -84,6 +85,50 @@ STATEMENTS = (
     FROM orderops.cases, generate_series(1, 20) AS step
     WHERE process_instance_key BETWEEN :first AND :last
     """,
+    """
+    INSERT INTO orderops.tickets (id, channel, subject, customer_email, customer_name, opened_at)
+    SELECT 'chat-' || n, 'chat', 'My lamp', n || '@example.com', 'Ada', now() - n * interval '20 seconds'
+    FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n
+    """,
+    """
+    INSERT INTO orderops.ticket_messages (ticket_id, message_id, text, received_at)
+    SELECT id, 'm-' || message, 'Where is my lamp?', opened_at
+    FROM orderops.tickets, generate_series(1, 2) AS message
+    WHERE id IN (SELECT 'chat-' || n FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n)
+    """,
+    """
+    INSERT INTO orderops.ticket_analyses (ticket_id, message_number, intent, confidence, anger, language, safety,
+        analysis, at)
+    SELECT ticket_id, id, 'tracking', 0.9, 10, 'en', false, '{}', received_at
+    FROM orderops.ticket_messages
+    WHERE ticket_id IN (
+        SELECT 'chat-' || n FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n)
+    """,
+    """
+    INSERT INTO orderops.ticket_answers (ticket_id, key, route, why, decided_by, decision, draft, reply, at)
+    SELECT 'chat-' || n, '1', 'auto_reply', 'Clear',
+        CASE n % 3 WHEN 0 THEN 'person:ada' ELSE 'process:resolution' END, 'send', 'On its way', 'On its way',
+        now() - n * interval '20 seconds'
+    FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n WHERE n % 2 = 0
+    """,
+    """
+    INSERT INTO orderops.ticket_events (ticket_id, key, what, at, priority, first_response, update, resolution)
+    SELECT 'chat-' || n, what, what, now() - (n * 20 - late) * interval '1 second',
+        CASE what WHEN 'opened' THEN (ARRAY['urgent', 'high', 'normal', 'low'])[1 + n % 4] END,
+        CASE what WHEN 'opened' THEN interval '4 hours' END, CASE what WHEN 'opened' THEN interval '8 hours' END,
+        CASE what WHEN 'opened' THEN interval '24 hours' END
+    FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n,
+        (VALUES ('opened', 0), ('we_replied', 600), ('waiting_for_customer', 601), ('customer_answered', 900))
+            AS happened (what, late)
+    WHERE what = 'opened' OR n % 2 = 0
+    """,
+    """
+    INSERT INTO orderops.escalations (id, ticket_id, process_instance_key, why, priority, hazard, product, round,
+        opened_at)
+    SELECT format('chat-%s-1', n), 'chat-' || n, n, 'Somebody may get hurt.', 'urgent', 'burn', 'LAMP-' || n % 50,
+        2, now() - n * interval '20 seconds'
+    FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n WHERE n % 20 = 0
+    """,
 )
 
 SEALED = "UPDATE orderops.audit_progress SET sealed_up_to = (SELECT max(id) FROM orderops.timeline)"
@@ -111,7 +156,7 @@ def rows(url: str) -> dict[str, int]:
     """How many rows there are, by table."""
     engine = create_engine(url)
     with engine.connect() as connection:
-        names = ("cases", "instances", "timeline", "tasks", "incidents", "records")
+        names = ("cases", "instances", "timeline", "tasks", "incidents", "records", "tickets", "escalations")
         counted = {name: connection.scalar(text(f"SELECT count(*) FROM orderops.{name}")) or 0 for name in names}
     engine.dispose()
     return counted

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,12 +26,9 @@ class Completed:
     roles: frozenset[str]
 
 
-async def open_escalations(session: AsyncSession) -> Sequence[Escalation]:
+def open_escalations() -> Select[Escalation]:
     """Those that nobody has handled yet, the oldest first."""
-    wanted = (
-        select(Escalation).where(Escalation.handled_at.is_(None)).order_by(Escalation.opened_at, Escalation.id)
-    )
-    return (await session.scalars(wanted)).all()
+    return select(Escalation).where(Escalation.handled_at.is_(None)).order_by(Escalation.opened_at, Escalation.id)
 
 
 async def reports_of(session: AsyncSession, product_case: str) -> Sequence[HazardReport]:
