@@ -113,7 +113,7 @@ class Triage:
         return Understood(
             case_id=case_id or order_id or ticket_id,
             intent=found.best.intent,
-            intents=_likely(found),
+            intents=likely(found),
             confidence=found.best.confidence,
             anger=found.anger.score,
             language=found.language.code,
@@ -218,7 +218,8 @@ def _unanswered(messages: Sequence[TicketMessage], upto: int) -> str:
     return "\n\n".join(message.text for message in news)
 
 
-def _likely(found: Analysis) -> tuple[str, ...]:
+def likely(found: Analysis) -> tuple[str, ...]:
+    """What the customer may want, the likeliest first."""
     best, *others = found.intents
     return (best.intent, *(other.intent for other in others if other.confidence >= LIKELY))
 

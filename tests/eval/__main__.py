@@ -1,8 +1,10 @@
 """`make eval`: how well the ticket analysis understands labelled tickets, and what another version changes."""
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,17 +13,20 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.report import write as write_figures
-from tests.eval import cases, compare, page
+from tests.eval import cases, compare, page, tables
 from tests.eval.cases import Case
 from tests.eval.measure import Judged, confusion, figures
 from workers.adapters.analysis_model import WEIGHTS, load
 from workers.adapters.local_analysis import LocalAnalysis
 from workers.ports.analysis import Intent, Ticket
 from workers.runtime.errors import UserError
+from workers.triage import likely
 
 REPORT = Path("build/reports/eval.json")
 QUICK, HELD_OUT = 300, 60
 """Cases of each origin in the short form, and held-out phrases per topic."""
+CASES, WAYS = 40, 20
+"""Changed cases, and ways in which they changed, that are printed; the page has more."""
 HEADLINE = (
     "macro_f1",
     "accuracy",
@@ -38,7 +43,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def evaluate(
     quick: Annotated[bool, typer.Option("--quick", help="Short form: at most 300 cases of each origin.")] = False,
     against: Annotated[
-        Path | None, typer.Option("--compare", help="Cases of an earlier run, or another model.")
+        Path | None,
+        typer.Option("--compare", help="Cases of an earlier run, another model, or another version of a table."),
     ] = None,
     model: Annotated[Path, typer.Option(help="The model to judge.")] = WEIGHTS,
     labelled: Annotated[Path | None, typer.Option(help="A CSV of one's own: text, intent, safety.")] = None,
@@ -48,19 +54,32 @@ def evaluate(
     Figures: build/reports/eval.json. To read: build/reports/eval.html. Cases, to compare with:
     build/reports/eval_cases.csv. What each figure means: docs/reference/figures.md.
     """
+    table = against if against and against.suffix == ".dmn" else None
+    if table:
+        tables.other_version(table)
     chosen = list(_chosen(labelled, quick))
-    before = _earlier(against, chosen) if against else None
+    before = _earlier(against, chosen) if against and not table else None
     with console.status("Reading tickets"):
         judged = judge(LocalAnalysis(model), chosen)
     found = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "quick": quick, "model": load(model).version}
     found |= summary(judged)
     changed = compare.changes(before, judged) if before is not None else None
+    if table:
+        with console.status("Starting an engine") as line:
+            compared = asyncio.run(_compared(table, judged, line.update))
+        changed = list(compared.changes)
+        found["table"] = tables.figures(compared)
     if changed is not None:
         found["changed"] = len(changed)
     write_figures(found, REPORT)
     compare.write(judged)
     page.write(found, judged, changed)
     _show(found, judged, changed)
+
+
+async def _compared(table: Path, judged: Sequence[Judged], say: tables.Say) -> tables.Compared:
+    async with tables.engine_of_its_own(say) as engine:
+        return await tables.compare(table, judged, partial(tables.decide, engine, say))
 
 
 def _chosen(labelled: Path | None, quick: bool) -> Iterator[Case]:
@@ -98,6 +117,8 @@ def judge(analysis: LocalAnalysis, chosen: Sequence[Case]) -> list[Judged]:
                 result.safety_confidence,
                 words,
                 took,
+                likely(result),
+                bool(result.damage),
             )
         )
     return found
@@ -128,12 +149,25 @@ def _show(found: dict[str, Any], judged: Sequence[Judged], changed: Sequence[com
     console.print(table)
     if "by_intent" in found:
         console.print(_intents(found), _confusion(judged))
-    for change in (changed or ())[:40]:
+    for change in (changed or ())[:CASES]:
         mark = {True: "better", False: "worse", None: "changed"}[change.better]
         console.print(f"{mark}: {change.what} {change.before} → {change.now}: {change.text[:90]}", markup=False)
-    if changed is not None:
+    if "table" in found:
+        console.print(_ways(found["table"]))
+    elif changed is not None:
         console.print(f"{len(changed)} cases changed.")
     console.print(f"{found['ms_per_ticket']} ms per ticket. Figures: {REPORT}. To read: {page.PAGE}.")
+
+
+def _ways(found: dict[str, Any]) -> Table:
+    title = (
+        f"{found['decision']}: {found['changed_mainly']:,} of {found['decisions']:,} decisions are others, "
+        f"{found['changed'] - found['changed_mainly']:,} more say otherwise why"
+    )
+    table = Table("in which situation", "before", "now", "tickets", title=title, title_justify="left")
+    for way in found["ways"][:WAYS]:
+        table.add_row(way["what"], way["before"], way["now"], f"{way['tickets']:,}")
+    return table
 
 
 def _intents(found: dict[str, Any]) -> Table:

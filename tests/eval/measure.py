@@ -23,6 +23,9 @@ class Judged:
     safety_confidence: float
     evidence: str
     ms: float
+    intents: tuple[str, ...] = ()
+    """All that is likely."""
+    damaged: bool = False
 
     @property
     def right(self) -> bool | None:

@@ -29,6 +29,8 @@ def write(
     """Write the report."""
     path.parent.mkdir(parents=True, exist_ok=True)
     parts = [_head(figures), _pictures(figures, judged), _groups(figures), _wrong(judged), _safety(judged)]
+    if "table" in figures:
+        parts.append(_ways(figures["table"]))
     if changed is not None:
         parts.append(_changed(changed))
     body = "".join(parts)
@@ -61,15 +63,20 @@ def _tile(name: str, figures: Mapping[str, Any]) -> str:
 
 
 def _pictures(figures: Mapping[str, Any], judged: Sequence[Judged]) -> str:
-    known = [each for each in judged if each.case.intent]
-    f1 = {name: each["f1"] for name, each in figures["by_intent"].items()}
-    sure = bins((each.confidence, bool(each.right)) for each in known)
     alarms = {
         name: group["safety_false_alarm_rate"]
         for name, group in figures["by_group"].items()
         if "safety_false_alarm_rate" in group
     }
     most = max(0.02, *alarms.values()) if alarms else 1.0
+    safety = "<h2>Safety: false alarms by kind of text</h2>" + pictures.bars(alarms, form="{:.2%}", most=most)
+    return (_intents(figures, judged) if "by_intent" in figures else "") + (safety if alarms else "")
+
+
+def _intents(figures: Mapping[str, Any], judged: Sequence[Judged]) -> str:
+    known = [each for each in judged if each.case.intent]
+    f1 = {name: each["f1"] for name, each in figures["by_intent"].items()}
+    sure = bins((each.confidence, bool(each.right)) for each in known)
     return (
         "<h2>Intents</h2><div class=row>"
         f"<figure><figcaption>F1 by intent</figcaption>{pictures.bars(f1, GOALS['macro_f1'])}</figure>"
@@ -77,8 +84,6 @@ def _pictures(figures: Mapping[str, Any], judged: Sequence[Judged]) -> str:
         f"{pictures.reliability(sure)}</figure></div>"
         "<h2>What was taken for what</h2><p class=muted>Rows are right, columns were said.</p>"
         f"{pictures.matrix(confusion(known))}"
-        "<h2>Safety: false alarms by kind of text</h2>"
-        f"{pictures.bars(alarms, form='{:.2%}', most=most)}"
     )
 
 
@@ -126,6 +131,23 @@ def _safety(judged: Sequence[Judged]) -> str:
     heads = ("text", "from", "confidence")
     return _list(f"{len(missed)} with harm missed", heads, rows[0]) + _list(
         f"{len(alarms)} false alarms", heads, rows[1]
+    )
+
+
+def _ways(table: Mapping[str, Any]) -> str:
+    head = "".join(f"<th>{each}</th>" for each in ("in which situation", "before", "now"))
+    rows = "".join(
+        "<tr>"
+        + "".join(f"<td>{escape(way[name])}</td>" for name in ("what", "before", "now"))
+        + f"<td class=num>{way['tickets']:,}</td></tr>"
+        for way in table["ways"]
+    )
+    return (
+        f"<h2>Another version of {escape(table['decision'])}</h2>"
+        f"<p>{table['changed_mainly']:,} of {table['decisions']:,} decisions are others, "
+        f"{table['changed'] - table['changed_mainly']:,} more say otherwise why. Each ticket is decided in each "
+        "of some situations: who wrote it, and about which order, is not in its text.</p>"
+        f"<table><tr>{head}<th class=num>tickets</th></tr>{rows}</table>"
     )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Float, cast, extract, func, select, text
+from sqlalchemy import ColumnElement, DateTime, Float, cast, extract, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import InstrumentedAttribute
 
+from workers.casefile.finding_models import SlaBoardRow
 from workers.casefile.models import Effect, EffectState, InboxRow, TimelineEntry
 from workers.casefile.record_models import RecordPosition, SetAside, WaitingJob
 from workers.casefile.seal import UNSEALED
@@ -35,6 +36,8 @@ class Backlog:
     """Records of the engine that nothing could be made of."""
     records_silent: Mapping[int, float]
     """Since the engine last sent records, by partition."""
+    board_age: float
+    """Since the figures of the SLA clock were drawn."""
 
 
 async def backlog(connection: AsyncConnection) -> Backlog:
@@ -58,6 +61,8 @@ async def backlog(connection: AsyncConnection) -> Backlog:
     unsealed = await connection.scalar(select(func.max(_age(TimelineEntry.recorded_at))).where(UNSEALED))
     set_aside = await connection.scalar(select(func.count()).select_from(SetAside))
     silent = (await connection.execute(select(RecordPosition.partition, _age(RecordPosition.received_at)))).all()
+    drawn_at = cast(SlaBoardRow.figures["at"].astext, DateTime(timezone=True))
+    board = await connection.scalar(select(_age(drawn_at)).select_from(SlaBoardRow))
     counts = {EffectState.INTENDED.value: 0, EffectState.UNKNOWN.value: 0}
     return Backlog(
         inbox_rows=rows or 0,
@@ -68,8 +73,9 @@ async def backlog(connection: AsyncConnection) -> Backlog:
         unsealed_age=max(unsealed or 0.0, 0.0),
         set_aside=set_aside or 0,
         records_silent={partition: max(age, 0.0) for partition, age in silent},
+        board_age=max(board or 0.0, 0.0),
     )
 
 
-def _age(since: InstrumentedAttribute[datetime]) -> ColumnElement[float]:
+def _age(since: ColumnElement[datetime] | InstrumentedAttribute[datetime]) -> ColumnElement[float]:
     return cast(extract("epoch", func.now() - since), Float)

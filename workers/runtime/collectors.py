@@ -21,6 +21,7 @@ GAUGES = {
     "orderops_effects_oldest_unsettled_seconds": "Age of the oldest of them; 0 when there is none",
     "orderops_jobs_oldest_waiting_seconds": "Age of the oldest job of this type that is not finished",
     "orderops_audit_oldest_unsealed_seconds": "Age of the oldest timeline entry that is not sealed; 0 without one",
+    "orderops_sla_board_age_seconds": "How long ago the figures of the SLA clock were drawn",
     "orderops_records_set_aside": "Records of the engine that nothing could be made of",
     "orderops_records_silent_seconds": "How long the engine has sent no records of this partition",
     "orderops_relay_up": "1 when the relay's last attempt reached database and engine",
@@ -82,6 +83,7 @@ class Books(Collector):
             waiting.add_metric([job_type], age)
         yield waiting
         yield _gauge("orderops_audit_oldest_unsealed_seconds", self._seen.unsealed_age)
+        yield _gauge("orderops_sla_board_age_seconds", self._seen.board_age)
         yield _gauge("orderops_records_set_aside", self._seen.set_aside)
         silent = _gauge("orderops_records_silent_seconds", labels=["partition"])
         for partition, age in self._seen.records_silent.items():
