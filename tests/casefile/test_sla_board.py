@@ -174,7 +174,7 @@ class TestKeeping:
             raise asyncio.CancelledError
 
         with monkeypatch.context() as during:
-            during.setattr(SlaBoard, "_rows", killed)
+            during.setattr(SlaBoard, "_seen", killed)
             with pytest.raises(asyncio.CancelledError):
                 await desk.board.count()
         assert await desk.waiting() == 1

@@ -15,7 +15,8 @@ from workers.runtime.logs import places
 
 log = structlog.get_logger()
 
-LOOK_EVERY = 1.0
+LOOK_EVERY = 2.0
+"""Seconds: what happens to a ticket in one go is counted once."""
 DRAW_EVERY = 15.0
 """Seconds after which the figures are drawn although no ticket moved: clocks run, and people correct labels."""
 SHARE = 0.05
