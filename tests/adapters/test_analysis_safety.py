@@ -86,6 +86,15 @@ NONE = [
     "the stove knobs do not fit my oven",
     "it flew off the shelves",
     "my father passed away and I want to close his account",
+    "Other brands gave my cat diarrhea, but not this one.",
+    "My dog was throwing up on the old food, since we switched he is fine.",
+    "Great for an upset stomach, a cup of this tea settles it.",
+    "Too sweet, it made me gag.",
+    "What a shock when I saw the price.",
+    "It fell off my ear a dozen times.",
+    "The screen has sharp colours and the sound is sharp too.",
+    "These sticks keep him from swallowing big chunks.",
+    "The smoke flavour is strong.",
 ]
 
 

@@ -126,7 +126,7 @@ class Checkout:
 async def checkout(floor: Floor, tmp_path: Path) -> AsyncIterator[Checkout]:
     """Afterwards the engine has the files as they are again."""
     for folder in (models_dir().parent / "workers", models_dir(), forms_dir()):
-        shutil.copytree(folder, tmp_path / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(folder, tmp_path / folder.name)  # what Python has compiled of it, too
     checkout = Checkout(tmp_path, floor)
     await checkout.deployed()
     yield checkout
