@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -140,6 +141,29 @@ class TestKeeping:
         await desk.tell(erased, "late", "2026-06-02 09:00 we_replied")
         await desk.counted()
         assert {row[0] for row in await desk.outlooks()} == {kept}
+
+    async def test_erased_while_it_is_counted_a_ticket_leaves_it_all_the_same(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        number, loop = await desk.ticket(), asyncio.get_running_loop()
+        seen = SlaBoard._seen  # in a thread, between reading and writing
+
+        async def erased() -> None:
+            async with desk.database.transaction() as session:
+                await erase(session, [number])
+
+        def meanwhile(board: SlaBoard, *told: Any) -> Any:
+            erasing.append(asyncio.run_coroutine_threadsafe(erased(), loop))
+            time.sleep(0.5)
+            return seen(board, *told)
+
+        erasing: list[Any] = []
+        with monkeypatch.context() as during:
+            during.setattr(SlaBoard, "_seen", meanwhile)
+            await desk.board.count()
+        await asyncio.gather(*map(asyncio.wrap_future, erasing))
+        await desk.counted()
+        assert await desk.outlooks() == []
 
     async def test_whatever_happens_in_between_it_is_as_if_counted_at_the_end(self, desk: Desk) -> None:
         chance, other = random.Random(7), SlaBoard(desk.database, SHOP)

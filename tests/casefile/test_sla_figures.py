@@ -68,9 +68,7 @@ class TestOverrides:
             await understood(own, taken)
             await answered(own, taken.ticket_id, decided_by=person)
             if person == "person:ada":
-                await Findings(own).corrected(
-                    taken.ticket_id, taken.number, {"safety": ("true", "false")}, person
-                )
+                await Findings(own).corrected(taken.ticket_id, taken.number, {"safety": ("true", "false")}, person)
         after = await changed(own)
         assert tuple(map(int.__sub__, after["safety"], before["safety"])) == (1, 1)
         assert tuple(map(int.__sub__, after["intent"], before["intent"])) == (0, 1)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from workers.casefile.finding_models import TicketAnalysis, TicketAnswer, TicketLabel, TicketOutlook
+from workers.casefile.finding_models import TicketAnalysis, TicketAnswer, TicketEvent, TicketLabel, TicketOutlook
 from workers.casefile.models import Base
 from workers.casefile.ticket_models import Ticket, TicketMessage, TicketState
 
@@ -45,6 +45,8 @@ async def erase(session: AsyncSession, ticket_ids: Collection[str]) -> None:
     nobody = {"subject": "", "customer_email": "", "customer_name": ""}
     await session.execute(update(Ticket).where(Ticket.id.in_(ticket_ids)).values(**closed, **nobody))
     await session.execute(delete(TicketOutlook).where(TicketOutlook.ticket_id.in_(ticket_ids)))
+    events = update(TicketEvent).where(TicketEvent.ticket_id.in_(ticket_ids))
+    await session.execute(events.values(counted=False))  # whoever counts them just now does not know yet
 
 
 async def of_customer(session: AsyncSession, email: str) -> Collection[Ticket]:
