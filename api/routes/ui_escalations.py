@@ -21,7 +21,7 @@ from workers.contracts.hazard import case_of
 
 router = APIRouter(include_in_schema=False)
 
-SHOWN = 200
+SHOWN = 100
 """Escalations on the board; the oldest."""
 
 
