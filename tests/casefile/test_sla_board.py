@@ -209,7 +209,7 @@ class TestKeeping:
         desk.board = SlaBoard(desk.database, SHOP, batch=2)
         number = await desk.ticket(*[f"2026-06-01 1{hour}:00 we_replied" for hour in range(5)])
         counted = [await desk.board.count() for _ in range(4)]
-        assert (counted, {row[0] for row in await desk.outlooks()}) == ([1, 1, 1, 0], {number})
+        assert (counted, {row[0] for row in await desk.outlooks()}) == ([2, 2, 2, 0], {number})
 
 
 class TestLive:

@@ -54,7 +54,8 @@ _seen = given(_OUTLOOKS, *_OUTLOOKS.c.keys())
 _SEE = insert(_OUTLOOKS).from_select(_seen.c.keys(), select(*_seen.c))
 _LOCK = select(func.pg_try_advisory_xact_lock(func.hashtextextended("sla_board", 0)).label("ours"))
 _BOARD = select(SlaBoardRow).where(SlaBoardRow.id == 1)
-_LATEST = select(func.max(_EVENTS.c.number)).group_by(_EVENTS.c.ticket_id)
+_SHOWN = select(_OUTLOOKS.c.ticket_id)
+_LATEST = select(func.max(_EVENTS.c.number)).where(_EVENTS.c.ticket_id.in_(_SHOWN)).group_by(_EVENTS.c.ticket_id)
 _ANEW = update(_EVENTS).where(_EVENTS.c.number.in_(_LATEST)).values(counted=False)
 _TELL = select(func.pg_notify(CHANNEL, "sla"))
 
@@ -66,22 +67,22 @@ class SlaBoard:
         self, database: Database, hours: BusinessHours, rules: Rules | None = None, batch: int = BATCH
     ) -> None:
         self._database = database
-        self._batch = batch
+        self.batch = batch
         self._hours = hours
         self._rules = rules or Rules()
         self._counted_by = f"{hours!r} {self._rules!r}"
         self._begun = False
 
     async def count(self, now: datetime | None = None) -> int:
-        """Count tickets to which something happened; how many. None are left when it is none, or another one is
-        at it."""
+        """Count tickets to which something happened; gives of how many events. There may be more when it is a
+        whole batch; none when another one is at it."""
         await self._begin()
         async with self._database.direct() as connection, connection.transaction():
             tables = Tables(connection)
             [lock] = await tables.find(_LOCK, {})
             if not lock.ours:
                 return 0
-            news = await tables.find(_COUNT, {"batch": self._batch})
+            news = await tables.find(_COUNT, {"batch": self.batch})
             if not news:
                 return 0
             tickets = list({row.ticket_id for row in news})
@@ -90,7 +91,7 @@ class SlaBoard:
             seen = await asyncio.to_thread(self._seen, told, now or datetime.now(UTC))
             await tables.find(_FORGET, {"tickets": tickets})
             await tables.put(_SEE, seen)
-        return len(tickets)
+        return len(news)
 
     async def draw(self, now: datetime | None = None) -> Figures | None:
         """The figures of all that was counted, for everybody to read; pages are told when they are others. None

@@ -53,7 +53,7 @@ class BoardKeeper:
             log.critical("keeper.crashed", error=type(error).__name__, places=places(error))
         else:
             self._link.succeeded()
-            return counted > 0
+            return counted == self._board.batch
         return False
 
     async def _draw(self) -> None:
