@@ -8,9 +8,10 @@ from fastapi import FastAPI
 from api.people import Role
 from tests.api.conftest import BEARER
 from tests.api.people import browser
-from tests.api.ticket_story import day_of_tickets
-from tests.api.ui_data import text
+from tests.api.ticket_story import ALWAYS, day_of_tickets
+from tests.api.ui_data import ago, text
 from workers.casefile.db import Database
+from workers.casefile.sla_board import SlaBoard
 
 
 async def test_programs_get_clocks_automation_and_overrides(client: httpx.AsyncClient, database: Database) -> None:
@@ -43,3 +44,11 @@ async def test_the_page_shows_the_same(app: FastAPI, client: httpx.AsyncClient, 
         numbers = [int(found) for found in re.findall(r'class="number[^"]*">(\d+)</td>', row)]
         assert numbers == [each["stands"][name] for name in ("met", "in_time", "paused", "at_risk", "breached")]
     assert f"{told['automation']:.0%}".replace("%", " %") in page
+
+
+async def test_old_figures_are_said_to_be_old(app: FastAPI, database: Database) -> None:
+    await day_of_tickets(database)
+    async with browser(app, database, Role.AGENT) as agent:
+        assert "look whether the bridge runs" not in await text(agent, "/ui/sla")
+        await SlaBoard(database, ALWAYS).draw(ago(minutes=3))
+        assert "look whether the bridge runs" in await text(agent, "/ui/sla")

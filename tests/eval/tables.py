@@ -1,4 +1,4 @@
-"""What another version of a decision table decides otherwise: the real engine asks both, about every ticket.
+"""What another version of a decision table decides otherwise: the real engine decides by both, about every ticket.
 
 What a text does not tell, who wrote it and about which order, is made up: each ticket is decided in each of a few
 situations. Questions that are alike for the table are asked once.
@@ -81,10 +81,7 @@ def other_version(path: Path) -> tuple[Table, Path]:
         ours = MODELS / f"{table.decision}.dmn"
         if ours.is_file():
             return table, ours
-    raise UserError(
-        f"{path} has no decision that bpmn/ has.",
-        hint=GET_ONE,
-    )
+    raise UserError(f"{path} has no decision that bpmn/ has.", hint=GET_ONE)
 
 
 async def compare(path: Path, judged: Sequence[Judged], decide: Decide) -> Compared:

@@ -1,6 +1,6 @@
 """What another version of a table decides otherwise is what was changed in it."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -36,14 +36,21 @@ def said(compared: tables.Compared) -> Sequence[tuple[str, str, str, int]]:
     return [(way.what, way.before, way.now, way.tickets) for way in compared.ways]
 
 
+Against = Callable[[Path], Awaitable[tables.Compared]]
+
+
+@pytest.fixture
+async def against(engine: Stack | Containers) -> AsyncIterator[Against]:
+    """Our table compared with the one in a file, by the session's engine."""
+    async with Engine(engine.grpc_address, engine.rest_url) as client:
+        yield lambda path: tables.compare(path, JUDGED, partial(tables.decide, client, lambda _: None))
+
+
 @pytest.mark.engine
 class TestOnTheRealEngine:
-    async def test_a_moved_limit_sends_its_tickets_another_way(
-        self, engine: Stack | Containers, tmp_path: Path
-    ) -> None:
+    async def test_a_moved_limit_sends_its_tickets_another_way(self, against: Against, tmp_path: Path) -> None:
         before = other(tmp_path, "resolution_gate", "[1..2000)", "[1..900)")
-        async with Engine(engine.grpc_address, engine.rest_url) as client:
-            compared = await tables.compare(before, JUDGED, partial(tables.decide, client, lambda _: None))
+        compared = await against(before)
         assert compared.decisions == len(TEXTS) * len(tables.SITUATIONS)
         [change] = compared.changes
         assert (change.group, change.text) == ("own", TEXTS[0])
@@ -51,28 +58,25 @@ class TestOnTheRealEngine:
         assert said(compared) == [("paid 9.90", change.before, change.now, 1)]
 
     async def test_of_several_outputs_those_are_named_that_are_others(
-        self, engine: Stack | Containers, tmp_path: Path
+        self, against: Against, tmp_path: Path
     ) -> None:
         before = other(tmp_path, "triage_priority", "<text>60</text>", "<text>61</text>")
-        async with Engine(engine.grpc_address, engine.rest_url) as client:
-            compared = await tables.compare(before, JUDGED, partial(tables.decide, client, lambda _: None))
+        compared = await against(before)
         assert {(way.before, way.now) for way in compared.ways} == {("61", "60")}
         assert {change.text for change in compared.changes} == set(TEXTS)
 
-    async def test_other_words_are_told_after_other_ways(self, engine: Stack | Containers, tmp_path: Path) -> None:
+    async def test_other_words_are_told_after_other_ways(self, against: Against, tmp_path: Path) -> None:
         before = other(tmp_path, "resolution_gate", '"Somebody may get hurt"', '"Danger"')
-        async with Engine(engine.grpc_address, engine.rest_url) as client:
-            compared = await tables.compare(before, JUDGED, partial(tables.decide, client, lambda _: None))
+        compared = await against(before)
         assert {(way.mainly, way.before, way.now) for way in compared.ways} == {
             (False, "Danger", "Somebody may get hurt")
         }
         found = tables.figures(compared)
         assert (found["changed"], found["changed_mainly"]) == (len(tables.SITUATIONS), 0)
 
-    async def test_the_same_version_changes_nothing(self, engine: Stack | Containers) -> None:
+    async def test_the_same_version_changes_nothing(self, against: Against) -> None:
         same = tables.MODELS / "resolution_gate.dmn"
-        async with Engine(engine.grpc_address, engine.rest_url) as client:
-            compared = await tables.compare(same, JUDGED, partial(tables.decide, client, lambda _: None))
+        compared = await against(same)
         assert (compared.changes, compared.ways) == ([], [])
 
 
