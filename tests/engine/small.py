@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import uuid4
 
 import grpc
@@ -15,6 +16,8 @@ from workers.runtime.engine import Engine
 from workers.runtime.gateway import GrpcJobGateway, Subscription
 from workers.runtime.host import Host
 from workers.runtime.jobs import Job
+
+Answer = TypeVar("Answer")
 
 BPMN = """<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"
@@ -58,7 +61,7 @@ class Small:
             variables = orjson.dumps({"shopify_order_id": str(order), "total": order}).decode()
             request = CreateProcessInstanceRequest(bpmnProcessId=self.id, version=-1, variables=variables)
             async with limited:
-                await started(self.client, request)
+                await patiently(lambda: self.client.gateway.CreateProcessInstance(request, timeout=60))
 
         await asyncio.gather(*(one(order) for order in orders))
 
@@ -77,20 +80,19 @@ class Small:
         await until(lambda: len(self.second) == number, seconds)
 
 
-async def started(client: Engine, request: CreateProcessInstanceRequest) -> None:
-    """Repeated only when the engine surely did nothing: creating twice makes two instances."""
+async def patiently(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Call again only when the engine, being too busy, surely did nothing: creating twice makes two instances."""
     while True:
         try:
-            await client.gateway.CreateProcessInstance(request, timeout=60)
+            return await call()
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
                 raise
             await asyncio.sleep(0.1)
-        else:
-            return
 
 
-async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+async def until(condition: Callable[[], object], seconds: float = 40) -> None:
+    """Shorter than a job is lent for (60 s): what was given back is seen to come at once."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110  # what is waited for happens in the engine
             await asyncio.sleep(0.02)

@@ -15,6 +15,7 @@ from sqlalchemy import update
 from api.people import Role
 from tests.engine.refund_desk import YES, Desk, paid
 from tests.engine.shop_floor import Floor
+from tests.engine.small import patiently
 from workers.adapters.mock_books import RefundRow
 from workers.adapters.mock_shop import MockShop
 from workers.casefile.refund_models import Standing
@@ -55,7 +56,7 @@ class TestAutomatic:
         request = CreateProcessInstanceRequest(
             bpmnProcessId=caller, version=-1, variables=orjson.dumps(variables).decode()
         )
-        await floor.app.engine.gateway.CreateProcessInstance(request)
+        await patiently(lambda: floor.app.engine.gateway.CreateProcessInstance(request, timeout=60))
         await assert_paid_back_once(desk, refund_id, 1_999)
 
 

@@ -91,7 +91,7 @@ async def test_alone_the_engine_takes_such_a_version_and_messages_start_nothing_
         await engine.publish_message(process, key, message_id=key, ttl=timedelta(hours=1), variables={})
 
     async def begun(number: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await started_by(floor, process, "Start")).total() < number:  # noqa: ASYNC110  # in the engine
                 await asyncio.sleep(0.1)
 

@@ -6,13 +6,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import grpc
 import orjson
 import pytest
 from pyzeebe.proto.gateway_pb2 import CreateProcessInstanceRequest
 from sqlalchemy import select
 
 from tests.engine.shop_floor import Floor
+from tests.engine.small import patiently
 from tests.faults.own_broker import OwnBroker
 from tests.faults.traffic import only_warnings
 from workers.casefile.record_models import Record
@@ -52,29 +52,18 @@ class Waiting:
     async def start(self, number: int, due: datetime) -> None:
         """Start so many, and wait until the engine says that each waits for its timer."""
         await self._floor.app.engine.deploy({"timers.bpmn": BPMN.format(id=self.id).encode()})
-        limited = asyncio.Semaphore(16)
+        gateway, limited = self._floor.app.engine.gateway, asyncio.Semaphore(16)
 
         async def one(each: int) -> None:
             variables = orjson.dumps({"number": each, "due": due.isoformat()}).decode()
             request = CreateProcessInstanceRequest(bpmnProcessId=self.id, version=-1, variables=variables)
             async with limited:
-                while not await self._created(request):  # noqa: ASYNC110  # what is waited for happens in the engine
-                    await asyncio.sleep(0.1)
+                await patiently(lambda: gateway.CreateProcessInstance(request, timeout=60))
 
         await asyncio.gather(*(one(each) for each in range(number)))
         async with asyncio.timeout(120):
             while (await self.timers("ELEMENT_ACTIVATED")).total() < number:  # noqa: ASYNC110  # in the engine
                 await asyncio.sleep(0.2)
-
-    async def _created(self, request: CreateProcessInstanceRequest) -> bool:
-        """False when the engine surely did nothing, since it was too busy."""
-        try:
-            await self._floor.app.engine.gateway.CreateProcessInstance(request, timeout=60)
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
-                raise
-            return False
-        return True
 
     async def timers(self, intent: str) -> Counter[int]:
         """Instance → how often the engine said this of its timer."""

@@ -117,7 +117,7 @@ class TestAWorkerProcess:
             done[shopify_order_id] += 1
 
         async with ours(gateway.address, Job(f"{small.id}.first", do)):
-            await until(lambda: len(done) == 32, 10)
+            await until(lambda: len(done) == 32, 30)
         assert {call.request.retries for call in gateway.asked("FailJob")} == {3}
 
     async def test_what_cannot_be_stopped_holds_up_no_exit(
@@ -154,7 +154,7 @@ async def working(
     )
     try:
         assert worker.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for _ in range(jobs):
                 assert (await worker.stdout.readline()).startswith(b"begun")
         yield worker

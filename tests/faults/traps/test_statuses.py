@@ -95,11 +95,11 @@ async def test_no_status_on_fetching_stops_the_host(small: Small, gateway: Misbe
             gateway.refuse(method, code=code, times=2, job_type=f"{process.id}.first")
     jobs = [Job(f"{process.id}.first", done[code].do) for code, process in processes.items()]
     async with ours(gateway.address, *jobs) as host:
-        await until(lambda: all(each.orders for each in done.values()), 30)
+        await until(lambda: all(each.orders for each in done.values()))
         await until(lambda: all(health.stream.up and health.poll.up for health in host.health.values()))
         for process in processes.values():
             await process.start(range(1, 2))
-        await until(lambda: all(each.orders == Counter("01") for each in done.values()), 30)
+        await until(lambda: all(each.orders == Counter("01") for each in done.values()))
 
 
 async def test_no_status_on_a_completion_stops_the_host_or_doubles_an_effect(
@@ -111,7 +111,7 @@ async def test_no_status_on_a_completion_stops_the_host_or_doubles_an_effect(
         gateway.refuse("CompleteJob", code=code)
     async with ours(gateway.address, Job(f"{small.id}.first", books.buy, timeout=SOON)):
         await small.start(range(len(NOT_OK)))
-        await until(lambda: len(gateway.asked("CompleteJob")) >= 2 * len(NOT_OK) - 3, 30)
+        await until(lambda: len(gateway.asked("CompleteJob")) >= 2 * len(NOT_OK) - 3)
         await small.start(range(100, 101))
         await until(lambda: books.sold["100"])
     assert len(gateway.incidents()) == 3
@@ -127,7 +127,7 @@ async def test_a_token_refused_for_a_minute_loses_and_doubles_nothing(
         with gateway.refusing(code=grpc.StatusCode.UNAUTHENTICATED):
             await small.start(range(10, 30))
             await asyncio.sleep(60 if full else 3)
-        await until(lambda: len(books.sold) == 30, 15)
+        await until(lambda: len(books.sold) == 30)
         assert all(health.stream.up for health in host.health.values())
     assert set(books.sold.values()) == {1}
     assert not gateway.incidents()
@@ -139,7 +139,7 @@ async def test_jobs_whose_activation_got_lost_come_again_after_their_time_out(
 ) -> None:
     done, types = Done(), await ten_jobs_with_a_lost_activation(small, gateway, code)
     async with ours(gateway.address, *(Job(job_type, done.do, timeout=SOON) for job_type in types)):
-        await until(lambda: len(done.orders) == 10, 30)
+        await until(lambda: len(done.orders) == 10)
     assert set(done.orders.values()) == {1}
 
 
