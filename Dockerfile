@@ -15,6 +15,7 @@ COPY bpmn /app/bpmn
 COPY forms /app/forms
 COPY workers /app/workers
 COPY api /app/api
+RUN /venv/bin/python -m compileall -q /app
 ENV PATH="/venv/bin:$PATH" \
     PYTHONPATH=/app \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from tests.bench.usage import cpu_seconds
-from tests.engine.shop_floor import an_order
+from tests.engine.orders import an_order
 from workers.adapters.mock_events import MockEventBus
 from workers.adapters.mock_ledger import MockLedger
 from workers.adapters.mock_shop import MockShop

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.bench.ground import Say
 from tests.bench.usage import percentile
-from tests.engine.shop_floor import an_order
+from tests.engine.orders import an_order
 from workers.adapters.shopify_orders import to_order
 from workers.casefile import inbox, migrate
 from workers.casefile.cases import Cases

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 from sqlalchemy.dialects.postgresql import insert
 
-from tests.engine.shop_floor import an_order
+from tests.engine.orders import an_order
 from workers.adapters.mock_books import ShopOrderRow
 from workers.casefile.db import Database
 

@@ -8,7 +8,8 @@ import orjson
 from sqlalchemy import select
 from stripe import WebhookSignature
 
-from tests.engine.shop_floor import SECRET, Floor, an_order
+from tests.engine.orders import an_order
+from tests.engine.shop_floor import SECRET, Floor
 from workers.adapters.mock_books import DisputeRow, EventRow
 from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_payments import MockPayments

@@ -15,7 +15,8 @@ import httpx
 import orjson
 from sqlalchemy import select
 
-from tests.engine.shop_floor import SECRET, TOKEN, Floor, an_order
+from tests.engine.orders import an_order
+from tests.engine.shop_floor import SECRET, TOKEN, Floor
 from workers.adapters.mock_books import EventRow, FulfillmentRow
 from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_shop import MockShop

@@ -11,7 +11,8 @@ import httpx
 from sqlalchemy import select
 
 from api.people import Role
-from tests.engine.shop_floor import TOKEN, Floor, an_order
+from tests.engine.orders import an_order
+from tests.engine.shop_floor import TOKEN, Floor
 from tests.engine.test_people import browser
 from workers.adapters.mock_books import EventRow, PostingRow, RefundRow
 from workers.adapters.mock_payments import MockPayments

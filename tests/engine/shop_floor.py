@@ -8,7 +8,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ import uvicorn
 from sqlalchemy import select
 
 from api.main import create_app, create_bridge
+from tests.engine.orders import an_order
 from workers.adapters.mock_behaviour import misbehave
 from workers.adapters.mock_books import EventRow, MailRow, PostingRow, RefundRow, SupplierOrderRow
 from workers.adapters.mock_carriers import MockCarriers
@@ -44,42 +44,6 @@ from workers.runtime.settings import Settings
 Found = TypeVar("Found")
 SECRET, TOKEN = "shop-secret", "api-token"  # known to this session's own api only
 SUPPLIERS = ("aliexpress", "cj", "local")
-_numbers = itertools.count(int(time.time() * 1000))
-
-
-def an_order(**changes: Any) -> dict[str, Any]:
-    """A paid order as the shop's webhook tells it, with an id of its own."""
-    number = next(_numbers)
-    order = {
-        "id": number,
-        "name": f"#{number}",
-        "email": f"customer-{number}@example.com",
-        "created_at": "2026-03-01T10:00:00Z",
-        "currency": "EUR",
-        "total_price": "119.00",
-        "financial_status": "paid",
-        "cancelled_at": None,
-        "line_items": [
-            {"sku": f"LAMP-{number}", "title": "Reading lamp", "quantity": 1, "price": "100.00"},
-        ],
-        "shipping_address": {
-            "name": "A Customer",
-            "address1": "Hauptstraße 5",
-            "address2": "",
-            "city": "Berlin",
-            "province": "",
-            "province_code": None,
-            "zip": "10115",
-            "country_code": "DE",
-        },
-    }
-    return {**order, **changes}
-
-
-def wrong_address() -> dict[str, Any]:
-    """The same address with a postcode that no German place has."""
-    address: dict[str, Any] = an_order()["shipping_address"]
-    return {**address, "zip": "1011"}
 
 
 @dataclass

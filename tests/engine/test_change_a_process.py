@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.shop_floor import Floor, an_order, wrong_address
+from tests.engine.orders import an_order, wrong_address
+from tests.engine.shop_floor import Floor
 from tests.engine.test_fulfillment import GOOD_ADDRESS
 from workers.casefile.deployments import Deployments
 from workers.runtime.deploy import deploy

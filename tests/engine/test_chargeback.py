@@ -9,9 +9,10 @@ from sqlalchemy import func, insert, select, update
 
 from api.people import Role
 from tests.engine.bank import Bank
+from tests.engine.orders import an_order
 from tests.engine.parcels import CARRIER, ordered
 from tests.engine.refund_desk import paid
-from tests.engine.shop_floor import Floor, an_order
+from tests.engine.shop_floor import Floor
 from workers.adapters.mock_behaviour import behave, misbehave
 from workers.adapters.mock_books import ChargeRow, DisputeRow, RefundRow
 from workers.adapters.mock_certificates import KeptCertificates

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import delete, func, select
 
-from tests.engine.shop_floor import Floor, an_order
+from tests.engine.orders import an_order
+from tests.engine.shop_floor import Floor
 from workers.adapters.mock_shop import MockShop
 from workers.casefile.db import Database
 from workers.casefile.inbox import Arrival, accept

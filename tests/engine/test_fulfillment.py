@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.shop_floor import SUPPLIERS, Floor, an_order, wrong_address
+from tests.engine.orders import an_order, wrong_address
+from tests.engine.shop_floor import SUPPLIERS, Floor
 from workers.adapters.mock_shop import MockShop
 
 pytestmark = pytest.mark.engine

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from pyzeebe.proto.gateway_pb2 import SetVariablesRequest
 
-from tests.engine.shop_floor import TOKEN, Floor, an_order
+from tests.engine.orders import an_order
+from tests.engine.shop_floor import TOKEN, Floor
 from workers.adapters.mock_behaviour import behave, misbehave
 
 pytestmark = pytest.mark.engine

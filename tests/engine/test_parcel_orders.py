@@ -15,8 +15,9 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from tests.engine.orders import an_order
 from tests.engine.parcels import CARRIER, Ordered, a_tracking_number, ordered, patiently
-from tests.engine.shop_floor import TOKEN, Floor, an_order
+from tests.engine.shop_floor import TOKEN, Floor
 from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_supplier import MockSuppliers

@@ -4,7 +4,8 @@ from api import csrf
 from api.identity import cookie_name
 from api.people import Role
 from tests.api.people import add, session_of
-from tests.engine.shop_floor import Floor, an_order, wrong_address
+from tests.engine.orders import an_order, wrong_address
+from tests.engine.shop_floor import Floor
 from tests.engine.test_fulfillment import GOOD_ADDRESS
 
 

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import ColumnElement, and_, select
 
-from tests.engine.shop_floor import Floor, an_order, wrong_address
+from tests.engine.orders import an_order, wrong_address
+from tests.engine.shop_floor import Floor
 from workers.casefile.record_models import Decision, Definition, Instance
 
 pytestmark = pytest.mark.engine

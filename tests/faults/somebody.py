@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from api.people import Role
+from tests.engine.orders import an_order
 from tests.engine.parcels import CARRIER, bought
 from tests.engine.refund_desk import Desk
-from tests.engine.shop_floor import Floor, an_order
+from tests.engine.shop_floor import Floor
 from tests.engine.ticket_desk import BROKEN, HARM, SUGGESTION, WHERE, Customer
 from workers.adapters.mock_carriers import MockCarriers
 from workers.adapters.mock_shop import MockShop

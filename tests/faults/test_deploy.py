@@ -14,7 +14,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from tests.engine.shop_floor import Floor, an_order
+from tests.engine.orders import an_order
+from tests.engine.shop_floor import Floor
 from tests.faults.traffic import RATE, Traffic, only_warnings
 from workers.casefile.record_models import Record
 from workers.runtime.deploy import deploy, resources

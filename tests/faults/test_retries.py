@@ -18,7 +18,8 @@ import pytest
 from pydantic import PostgresDsn
 from sqlalchemy import select
 
-from tests.engine.shop_floor import Floor, an_order
+from tests.engine.orders import an_order
+from tests.engine.shop_floor import Floor
 from tests.faults.kills.plan import Plan
 from tests.faults.kills.run import deploy
 from tests.faults.mortal_postgres import MortalPostgres

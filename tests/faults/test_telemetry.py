@@ -14,7 +14,8 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from sqlalchemy import and_, func, select
 
-from tests.engine.shop_floor import Floor, an_order
+from tests.engine.orders import an_order
+from tests.engine.shop_floor import Floor
 from tests.fakes.collector import Collector, running_collector
 from tests.faults.somebody import (
     CALLER,

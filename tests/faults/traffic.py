@@ -13,7 +13,8 @@ import httpx
 import structlog
 from sqlalchemy import func, select
 
-from tests.engine.shop_floor import Floor, an_order
+from tests.engine.orders import an_order
+from tests.engine.shop_floor import Floor
 from workers.adapters.mock_books import SupplierOrderRow
 from workers.adapters.mock_shop import MockShop
 from workers.casefile.models import InboxRow

@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import create_engine, select
 from sqlalchemy.dialects.postgresql import insert
 
-from tests.engine.shop_floor import an_order, wrong_address
+from tests.engine.orders import an_order, wrong_address
 from workers.adapters.mock_books import ShopOrderRow, SignerRow
 from workers.adapters.mock_certificates import MockCertificates
 from workers.runtime.native.stack import Stack

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import orjson
 
-from tests.engine.shop_floor import an_order
+from tests.engine.orders import an_order
 from tests.eval import cases
 from workers.adapters.mock_shop import MockShop
 from workers.adapters.mock_world import MockWorld

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from workers.runtime import commands
 from workers.runtime.errors import UserError
+from workers.runtime.memory import look_seldom
 from workers.runtime.transport import tune_grpc
 
 MODULES = {
@@ -43,6 +44,7 @@ def _root() -> None:
 
 def main() -> None:
     """Runs the command; an expected error ends it with code 1, Ctrl-C with 130."""
+    look_seldom()
     tune_grpc()
     for name in modules_for(sys.argv[1:]):
         importlib.import_module(f"{commands.__name__}.{name}").register(app)

@@ -4,7 +4,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.full.people import SLOW, Person, orderops
-from tests.engine.shop_floor import Floor, an_order
+from tests.engine.orders import an_order
+from tests.engine.shop_floor import Floor
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 

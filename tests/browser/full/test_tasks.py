@@ -9,7 +9,8 @@ from playwright.async_api import expect
 from sqlalchemy import select
 
 from tests.browser.full.people import AGENT, SLOW, Person, in_tasklist, seconds_until
-from tests.engine.shop_floor import Floor, an_order, wrong_address
+from tests.engine.orders import an_order, wrong_address
+from tests.engine.shop_floor import Floor
 from workers.casefile.models import Task
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]

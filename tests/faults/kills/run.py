@@ -16,7 +16,7 @@ from grpc.aio import AioRpcError
 from pyzeebe.proto.gateway_pb2 import CancelProcessInstanceRequest
 from sqlalchemy import any_, func, select
 
-from tests.engine.shop_floor import an_order
+from tests.engine.orders import an_order
 from tests.faults.kills import refunds, tickets, worker
 from tests.faults.kills.plan import PURCHASES, REFUNDS, TICKETS, Hits, Plan, refund_of
 from workers.adapters.mock_books import EventRow, SupplierOrderRow
