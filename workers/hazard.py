@@ -24,6 +24,9 @@ from workers.contracts.hazard import (
     Paused,
     moment,
 )
+from workers.contracts.notice import PROCESS as NOTICE
+from workers.contracts.notice import REQUESTED as NOTICE_REQUESTED
+from workers.contracts.notice import NoticeRequested
 from workers.contracts.refund import PROCESS as REFUND
 from workers.contracts.refund import REQUESTED, RefundRequested
 from workers.ports.ads import Ads, Campaign
@@ -195,6 +198,11 @@ class Hazard:
             hazard_case, episode, "authority_to_be_informed", payload, "Notice to the authority asked for"
         )
 
+    async def start_notice(self, hazard_case: str, product: str, hazard: str, episode: int) -> None:
+        """Hand the notice over to those who send it. Once per case and episode, for ever."""
+        request = NoticeRequested(hazard_case=hazard_case, product=product, hazard=hazard, episode=episode)
+        await self._handover.tell(NOTICE, NOTICE_REQUESTED, request)
+
     async def _announce(
         self, hazard_case: str, episode: int, name: str, payload: dict[str, Any], sentence: str
     ) -> None:
@@ -276,6 +284,7 @@ def registration(jobs: Hazard) -> Process:
             Job("hazard.publish_product_recalled", jobs.publish_product_recalled),
             Job("hazard.start_refund", jobs.start_refund),
             Job("hazard.publish_authority_to_be_informed", jobs.publish_authority_to_be_informed),
+            Job("hazard.start_notice", jobs.start_notice),
         ),
         messages=MESSAGES,
         errors=Errors,

@@ -159,6 +159,7 @@ class TestEnough:
         assert await floor.ends(article.case_id, "hazard") == "hazard_decided"
         assert await article.events() == ["campaign_paused", "product_recalled", "authority_to_be_informed"]
         assert await article.campaigns() == [False, False]
+        assert (await floor.task(article.case_id, "Task_InformAuthority")).candidate_groups == ["lead"]
         for desk in (first, second):
             [asked] = await requests(desk)
             assert (asked["amount"], asked["requested_by"]) == (11_900, f"person:{lead['X-Name']}")

@@ -1,4 +1,4 @@
-"""The jobs of escalation and hazard on ports in memory, with the real journal, books and case file."""
+"""The jobs of escalation, hazard and notice on ports in memory, with the real journal, books and case file."""
 
 import itertools
 import time
@@ -23,6 +23,7 @@ from workers.contracts.escalation import Opened
 from workers.contracts.hazard import case_of
 from workers.escalation import Escalation
 from workers.hazard import Hazard
+from workers.notice import Notice
 from workers.ports.ads import Campaign
 from workers.runtime.context import JobContext, enter_job
 
@@ -61,6 +62,9 @@ class EscalationBench:
         self.analysed: list[tuple[object, ...]] = []
         self.jobs = Escalation(**shared, analyse=self._analyse, time_zone="Europe/Lisbon")
         self.hazard = Hazard(**shared, ads=self.ads, shop=self.shop, journal=journal)
+        self.notice = Notice(
+            pager=pager, effects=effects, cases=self.cases, escalations=self.escalations, reports=self.reports
+        )
         self.enter()
 
     def enter(self, instance: int | None = None) -> None:

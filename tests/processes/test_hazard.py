@@ -127,6 +127,14 @@ class TestDecision:
         assert not told.value.burns_retry
 
 
+async def test_a_notice_is_handed_over_once_per_episode(bench: EscalationBench) -> None:
+    for _ in range(2):
+        await bench.hazard.start_notice(bench.case_id, bench.product, "burn", 7)
+    [((process, message, key), told)] = bench.handover.told.items()
+    assert (process, message, key) == ("notice", "notice_requested", bench.case_id)
+    assert told.model_dump()["episode"] == 7
+
+
 class TestRefund:
     async def test_what_the_product_cost_is_asked_for_once_in_the_name_of_who_decided(
         self, bench: EscalationBench

@@ -124,6 +124,11 @@ class HazardReports:
         async with self._database.sessions() as session:
             return [each for each in await reports_of(session, hazard_case) if each.episode is None]
 
+    async def of_episode(self, hazard_case: str, episode: int) -> Sequence[HazardReport]:
+        """Reports that were decided about together, the oldest first."""
+        async with self._database.sessions() as session:
+            return [each for each in await reports_of(session, hazard_case) if each.episode == episode]
+
     async def settle(self, hazard_case: str, episode: int) -> Sequence[HazardReport]:
         """All of a product that is here now is decided about; gives what was decided about together."""
 

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from workers import chargeback, escalation, fulfillment, hazard, refund, resolution, tracking, triage
+from workers import chargeback, escalation, fulfillment, hazard, notice, refund, resolution, tracking, triage
 from workers.adapters.mock_world import MockWorld
 from workers.casefile.answers import Answers
 from workers.casefile.approvals import Approvals
@@ -216,6 +216,17 @@ def _hazard(outside: Outside, inside: Inside) -> Process:
     return hazard.registration(jobs)
 
 
+def _notice(_outside: Outside, inside: Inside) -> Process:
+    jobs = notice.Notice(
+        pager=inside.pager,
+        effects=inside.effects,
+        cases=inside.cases,
+        escalations=inside.escalations,
+        reports=inside.reports,
+    )
+    return notice.registration(jobs)
+
+
 def _triage_jobs(outside: Outside, inside: Inside) -> triage.Triage:
     return triage.Triage(
         shop=outside.shop,
@@ -253,7 +264,7 @@ def _resolution(outside: Outside, inside: Inside) -> Process:
     return resolution.registration(jobs)
 
 
-PROCESSES = (_fulfillment, _tracking, _refund, _chargeback, _triage, _resolution, _escalation, _hazard)
+PROCESSES = (_fulfillment, _tracking, _refund, _chargeback, _triage, _resolution, _escalation, _hazard, _notice)
 """Every process there is; each gets the ports that it names."""
 
 
