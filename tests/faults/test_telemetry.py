@@ -129,9 +129,10 @@ async def test_one_trace_leads_from_the_webhook_to_the_suppliers_call(watched: W
 
     def all_there() -> bool:
         names = {span.name for _, span in watched.collector.of_trace(TRACE)}
-        return {"POST /webhooks/shopify/{topic}", "supplier_order call", "posting call"} <= names
+        called = {"supplier_order call", "fulfillment.place_supplier_order", "posting call"}
+        return {"POST /webhooks/shopify/{topic}", "publish order_paid", *called} <= names
 
-    await until(all_there, "the spans")
+    await until(all_there, "the spans, which each program sends when it likes")
     spans = watched.collector.of_trace(TRACE)
     assert {service for service, _ in spans} == {"orderops-api", "orderops-bridge", "orderops-worker"}
     assert watched.paths(TRACE, "supplier_order call") == [
