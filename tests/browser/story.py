@@ -70,7 +70,7 @@ def _order(name: str, title: str) -> dict[str, Any]:
 
 async def nobody_waits(database: Database) -> None:
     """Whatever waits is done: what comes next stands at the top of the list."""
-    async with database.sessions.begin() as session:
+    async with database.transaction() as session:
         await session.execute(update(Task).where(Task.state == "open").values(state="completed"))
 
 

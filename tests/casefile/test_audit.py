@@ -130,7 +130,7 @@ class TestSealing:
     async def test_an_entry_that_becomes_visible_late_is_not_forgotten(self, history: History) -> None:
         """Its id is lower than what has been sealed long ago."""
         values = {"case_id": "late", "key": "1", "kind": "noted", "sentence": "Late", "facts": {}}
-        async with history.database.sessions() as late:
+        async with history.database.transaction() as late:
             await late.execute(insert(TimelineEntry).values(values))
             for _ in range(3):
                 await history.sealed("a", 2)
@@ -139,7 +139,6 @@ class TestSealing:
                 progress = await session.get_one(AuditProgress, 1)
                 assert progress.entries == 6
                 assert progress.sealed_up_to < await session.scalar(text("SELECT min(id) FROM orderops.timeline"))
-            await late.commit()
         await history.seal()
         await history.sealed("a")
         assert await history.found() == set()

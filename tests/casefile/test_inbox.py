@@ -102,7 +102,7 @@ async def test_published_long_ago_it_is_still_a_duplicate(database: Database, ar
 
 
 async def test_what_was_rolled_back_was_never_told(database: Database, arrival: Arrival) -> None:
-    async with database.sessions() as session:
+    async with database.transaction() as session:
         await accept(session, arrival)
         await session.rollback()
     assert await rows(database, arrival) == []

@@ -83,7 +83,7 @@ async def test_of_many_answers_at_once_one_counts(asked: Asked) -> None:
 async def test_an_answer_that_could_not_be_stored_uses_nothing_up(asked: Asked) -> None:
     """The customer may try again."""
     await asked.open()
-    async with asked.database.sessions() as session:
+    async with asked.database.transaction() as session:
         assert await answer(session, asked.id)
         await session.rollback()
     assert await asked.state() == RequestState.OPEN

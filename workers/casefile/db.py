@@ -116,13 +116,15 @@ class Database:
             pool_use_lifo=True,
             connect_args={**ours, "async_creator_fn": PromptConnection.connect},
         )
+        self.sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        """For reading: no transaction, whose end would be a rollback: psycopg then forgets what it prepared."""
         transactional = self.engine.execution_options(isolation_level="READ COMMITTED")
-        self.sessions = async_sessionmaker(transactional, expire_on_commit=False)
+        self._transactions = async_sessionmaker(transactional, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """A session that commits at the end, or rolls back on any error."""
-        async with self.sessions.begin() as session:
+        async with self._transactions.begin() as session:
             yield session
 
     async def run(self, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
