@@ -25,6 +25,7 @@ NOT_TRIED_HERE = {
     "test_escalation.py",
     "test_hazard.py",
     "test_hostile_tickets.py",
+    "test_notice.py",
     "test_parcel_orders.py",
     "test_refund.py",
     "test_refund_came_back.py",
