@@ -32,7 +32,7 @@ async def test_plain_pyzeebe_does_not_stop_while_jobs_come(
     """It waits for its queue to be empty, and the stream goes on filling it."""
 
     async def do(shopify_order_id: str) -> dict[str, str]:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2)  # long beside the pauses between two starts, on a busy machine too
         return {}
 
     async with plain(gateway.address, Job(f"{small.id}.first", do)) as worker, load(small):
