@@ -27,7 +27,7 @@ from workers.contracts.hazard import REPORTED, HazardReported, case_of, moment, 
 from workers.ports.alerts import Alert, Level, Post
 from workers.ports.currencies import describe, exponent
 from workers.ports.events import Event
-from workers.runtime.context import current_instance
+from workers.runtime.context import current_element, current_instance
 from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
 
@@ -202,13 +202,13 @@ class Escalation:
             await self._escalations.claim(escalation_id, task.assignee)
         return Claim(task.assignee is not None)
 
-    async def note_handled(self, escalation_id: str, answers: int) -> Handled:
+    async def note_handled(self, escalation_id: str) -> Handled:
         """Keep who handled it, by the engine's record of the last answer. Natural: the same record, the same.
 
         An answer that names nobody is nobody's: refunds then come from the process, and are approved like those.
         """
-        instance = current_instance()
-        completed = await recorded(lambda: self._escalations.completed(instance, TASK, answers), "the answer")
+        instance, asker = current_instance(), current_element()
+        completed = await recorded(lambda: self._escalations.completed(instance, TASK, asker), "the answer")
         await self._escalations.handle(escalation_id, completed.by or "")
         return Handled(f"person:{completed.by}" if completed.by else f"process:{PROCESS}")
 

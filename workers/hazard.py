@@ -33,7 +33,7 @@ from workers.ports.ads import Ads, Campaign
 from workers.ports.alerts import Alert, Post
 from workers.ports.events import Event
 from workers.ports.shop import Order, Shop
-from workers.runtime.context import current_instance
+from workers.runtime.context import current_element, current_instance
 from workers.runtime.errors import NeedsHuman
 from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
@@ -126,20 +126,20 @@ class Hazard:
         post = Post(f"post:{name}", CHANNEL, text, f"{self._public_url}/ui/cases/{hazard_case}")
         await self._pager.post(post, hazard_case, f"{about} in {CHANNEL}")
 
-    async def check_decision(self, hazard_case: str, answers: int) -> Decided:
+    async def check_decision(self, hazard_case: str) -> Decided:
         """Judge who completed the task with what, by the engine's records. Natural: the same record, the same."""
-        instance = current_instance()
-        completed = await recorded(lambda: self._escalations.completed(instance, TASK, answers), "the decision")
+        instance, asker = current_instance(), current_element()
+        completed = await recorded(lambda: self._escalations.completed(instance, TASK, asker), "the decision")
         ways = {way: completed.answers.get(way) is True for way in WAYS}
         objection = _objection(completed, ways)
         chosen = ", ".join(way.replace("_", " ") for way, ticked in ways.items() if ticked)
         sentence = f"Decision does not count: {objection}" if objection else f"Decided: {chosen}"
         facts = {**ways, "by": completed.by, "objection": objection}
-        entry = Entry(hazard_case, f"decision:{instance}:{answers}", "hazard_decision", sentence, facts)
+        entry = Entry(hazard_case, f"decision:{instance}:{completed.number}", "hazard_decision", sentence, facts)
         await self._cases.write(entry)
         if objection:
-            return Decided(False, "", *(False for _ in WAYS))
-        return Decided(True, f"person:{completed.by}", **ways)
+            return Decided(f"Your decision did not count: {objection}.", "", *(False for _ in WAYS))
+        return Decided(None, f"person:{completed.by}", **ways)
 
     async def settle_reports(self, hazard_case: str, episode: int) -> Affected:
         """Close the reports decided about; what comes later counts anew. Natural: closed stays closed."""

@@ -13,7 +13,7 @@ from workers.common import Effects, Pager, recorded
 from workers.contracts.notice import MESSAGES, OUTCOMES, PROCESS, Checked, Errors, Facts
 from workers.ports.alerts import Alert
 from workers.ports.events import Event
-from workers.runtime.context import current_instance
+from workers.runtime.context import current_element, current_instance
 from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
 
@@ -59,10 +59,10 @@ class Notice:
         alert = Alert(f"alert:notice:{hazard_case}:{episode}:{reminder}", LEADS, text)
         await self._pager.push(alert, hazard_case, "Leads reminded of the notice")
 
-    async def check_notice(self, hazard_case: str, answers: int) -> Checked:
+    async def check_notice(self, hazard_case: str) -> Checked:
         """Judge who completed the task with what, by the engine's records. Natural: the same record, the same."""
-        instance = current_instance()
-        completed = await recorded(lambda: self._escalations.completed(instance, TASK, answers), "the notice")
+        instance, asker = current_instance(), current_element()
+        completed = await recorded(lambda: self._escalations.completed(instance, TASK, asker), "the notice")
         told = {
             name: _said(completed.answers, name) for name in ("notice_outcome", "authority", "reference", "why")
         }
@@ -74,7 +74,7 @@ class Notice:
         else:
             sentence = f"No notice is needed: {told['why']}"
         facts = {**told, "by": completed.by, "objection": objection}
-        entry = Entry(hazard_case, f"notice:{instance}:{answers}", "authority_notice", sentence, facts)
+        entry = Entry(hazard_case, f"notice:{instance}:{completed.number}", "authority_notice", sentence, facts)
         await self._cases.write(entry)
         if objection:
             return Checked(f"Your answer did not count: {objection}.", False, "", "")

@@ -43,7 +43,7 @@ from workers.ports.events import Event
 from workers.ports.payments import Payments
 from workers.ports.shop import Order, Shop
 from workers.ports.values import Money
-from workers.runtime.context import current_instance
+from workers.runtime.context import current_element, current_instance
 from workers.runtime.errors import BusinessOutcome, NeedsHuman, Retryable
 from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
@@ -134,28 +134,27 @@ class RefundJobs:
         await self._pager.push(alert, refund.case_id, sentence)
         await self._announce(refund, key, "refund_approval_overdue", sentence)
 
-    async def check_approval(self, refund_id: str, approval_round: int, policy_round: int) -> ApprovalVerdict:
+    async def check_approval(self, refund_id: str, policy_round: int) -> ApprovalVerdict:
         """Judge who completed the task, by the engine's records. Natural: the same records, the same verdict.
 
         Waits for the record of the task that was just completed, and uses up no retries meanwhile.
         """
         refund = await self._of(refund_id)
         policy = await self._policy(policy_round)
-        instance = current_instance()
-        verdict = await recorded(
-            lambda: self._approvals.verdict(refund, policy, instance, approval_round), "the approval"
-        )
+        instance, asker = current_instance(), current_element()
+        verdict = await recorded(lambda: self._approvals.verdict(refund, policy, instance, asker), "the approval")
         await self._refunds.judged(refund.id, verdict.amount, [row_of(each) for each in verdict.answers])
         for entry in (judged(refund, each) for each in verdict.answers):
             await self._cases.write(entry)
-        last, state = verdict.answers[approval_round - 1], Standing.REQUESTED
-        if verdict.rejected:
+        last, state = verdict.answers[-1] if verdict.answers else None, Standing.REQUESTED
+        if last and verdict.rejected:
             state, why = Standing.REJECTED, f"rejected by {last.answer.person}"
             await self._refunds.move(
                 refund.id, state, out_of=(Standing.REQUESTED,), over=True, failure=why, amount_minor=0
             )
         groups = GROUPS_OF_SECOND if verdict.given else (policy.group,)
-        return ApprovalVerdict(last.void is None, not verdict.rejected, verdict.complete, groups, state)
+        counts = last is not None and last.void is None
+        return ApprovalVerdict(counts, not verdict.rejected, verdict.complete, groups, state)
 
     async def take_back_refund(self, refund_id: str) -> TakenBack:
         """Ask the provider; what came back after it was settled is booked back, and has failed. Once per attempt:

@@ -6,7 +6,7 @@ person decided, and who it was, is what the engine recorded, never a variable al
 
 from collections.abc import Mapping
 
-from workers.casefile.answers import Answer, Answers, corrections
+from workers.casefile.answers import Answer, Answers, Given, corrections
 from workers.casefile.cases import Cases, Entry
 from workers.casefile.guardrails import complaints
 from workers.casefile.journal import Intent, Journal
@@ -25,7 +25,7 @@ from workers.ports.events import Event
 from workers.ports.helpdesk import Helpdesk, SentReply, TicketStatus
 from workers.ports.replies import Replies, ReplyFacts
 from workers.ports.values import Money
-from workers.runtime.context import current_instance
+from workers.runtime.context import current_element, current_instance
 from workers.runtime.jobs import Job, Process
 
 CHANNEL = "#support"
@@ -104,7 +104,6 @@ class Resolution:
         answer: Said,
         safety: bool,
         why: str,
-        answer_round: int = 0,
         draft: str | None = None,
         currency: str | None = None,
         shopify_order_id: str | None = None,
@@ -114,12 +113,13 @@ class Resolution:
         Where a person sees a danger that the analysis did not, it becomes an escalation, whatever else they chose;
         so does paying back of no known order.
         """
-        by = await self._who(asked, answer_round)
+        given = await self._given(asked)
+        by = given.by
         labels = await self._corrected(ticket_id, message_number, answer, by) if asked is Route.ASK_HUMAN else {}
         danger = not safety and "safety" in labels
         owed = answer.minor or _minor(answer.amount, currency if shopify_order_id else None)
         decided, why = _decided(answer.decision, why, danger=danger, owed=owed)
-        key = _key(asked, answer_round)
+        key = _key(asked, given.number)
         await self._answers.write(Answer(ticket_id, key, asked, why, by, decided, draft or "", answer.reply or ""))
         sentence = f"Ticket {ticket_id}: {by.partition(':')[2]} decided: {_WORDS[decided]}"
         facts = {"ticket_id": ticket_id, "decision": decided, "corrected": sorted(labels)}
@@ -223,12 +223,14 @@ class Resolution:
         await self._findings.corrected(ticket_id, message_number, labels, by)
         return labels
 
-    async def _who(self, asked: Route, count: int) -> str:
+    async def _given(self, asked: Route) -> Given:
         """Who completed the task, by the records; they come a moment after it."""
-        instance = current_instance()
+        instance, asker = current_instance(), current_element()
         if asked is Route.ESCALATE:
-            return await recorded(lambda: self._answers.escalated_by(instance, ESCALATION), "the escalation")
-        return await recorded(lambda: self._answers.answered_by(instance, count), "the answer")
+            return await recorded(
+                lambda: self._answers.escalated_by(instance, ESCALATION, asker), "the escalation"
+            )
+        return await recorded(lambda: self._answers.answered_by(instance, asker), "the answer")
 
     async def _set(
         self, key: str, ticket_id: str, case_id: str, status: TicketStatus, kind: str, said: str

@@ -172,7 +172,8 @@ class TestEnough:
         for _ in range(2):
             await article.reported("burn")
         task = await article.task()
-        await floor.app.engine.complete_user_task(task.key, {"refund_all": True, "resume": True})
+        sent = {"refund_all": True, "resume": True, "decision_round": 99, "objection": "none"}
+        await floor.app.engine.complete_user_task(task.key, sent)
         await article.took("Flow_DecisionVoid")
         assert await article.campaigns() == [False, False]
         await article.decided(await browser(floor, Role.LEAD), "resume")

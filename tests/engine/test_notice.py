@@ -92,7 +92,8 @@ async def test_a_lead_is_reminded_and_informs_the_authority(floor: Floor) -> Non
 async def test_what_does_not_count_is_asked_again_and_none_may_be_needed(floor: Floor) -> None:
     notice = await asked(floor)
     task = await floor.task(notice.case_id, TASK)
-    await floor.app.engine.complete_user_task(task.key, SENT)
+    sent = {**SENT, "answers": 99, "objection": None, "hazard_case": "another"}
+    await floor.app.engine.complete_user_task(task.key, sent)
     await floor.until(notice.case_id, "Flow_NoticeIncomplete", "SEQUENCE_FLOW_TAKEN")
     lead = await browser(floor, Role.LEAD)
     await notice.answered(lead, {"notice_outcome": "not_needed", "why": "The maker has sent one"})

@@ -109,7 +109,7 @@ class TestApproval:
         tries = (
             (lead["X-Name"], YES, "whoever asks for a refund does not decide on it"),
             (agent["X-Name"], YES, "they may not approve this amount"),
-            (None, YES, "nobody is named who gave it"),
+            (None, {**YES, "approval_round": 99, "policy_round": 99}, "nobody is named who gave it"),
             ("nobody-we-know", YES, "they may not approve this amount"),
             (other["X-Name"], {"decision": "perhaps"}, "it says neither yes nor no"),
             (

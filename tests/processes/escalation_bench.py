@@ -67,9 +67,11 @@ class EscalationBench:
         )
         self.enter()
 
-    def enter(self, instance: int | None = None) -> None:
+    def enter(self, instance: int | None = None, element: int = 0) -> None:
         """Be at a job of this instance, or of another one."""
-        enter_job(JobContext("escalation", instance or self.instance, 1, "escalation.job", "Task", "trace"))
+        enter_job(
+            JobContext("escalation", instance or self.instance, element, 1, "escalation.job", "Task", "trace")
+        )
 
     async def open(self, **more: Any) -> Opened:
         """The first job."""
@@ -116,22 +118,34 @@ class EscalationBench:
             await session.execute(insert(Task).values(values))
 
     async def completes(self, element: str, who: str | None, **answers: Any) -> None:
-        """The engine tells who completed a task, and with what."""
+        """The engine tells who completed a task, and with what, and that the instance is at its next element."""
+        facts = {"assignee": who or "", "userTaskKey": next(_numbers), "variables": answers}
+        await self._record("USER_TASK", "COMPLETED", element, facts)
+        await self.arrive()
+
+    async def arrive(self) -> None:
+        """The engine tells that the instance is at another element: that of the next job."""
+        self.element = await self._record("PROCESS_INSTANCE", "ELEMENT_ACTIVATED", "Task", {})
+        self.enter(element=self.element)
+
+    async def _record(self, value_type: str, intent: str, element: str, facts: dict[str, Any]) -> int:
+        """Gives its key."""
         position = next(_numbers)
         values = {
             "partition": 1,
             "position": position,
             "happened_at": datetime.now(UTC),
-            "value_type": "USER_TASK",
-            "intent": "COMPLETED",
+            "value_type": value_type,
+            "intent": intent,
             "key": position,
             "process_instance_key": self.instance,
             "process": "escalation",
             "element_id": element,
-            "facts": {"assignee": who or "", "userTaskKey": position, "variables": answers},
+            "facts": facts,
         }
         async with self.database.transaction() as session:
             await session.execute(insert(Record).values(values))
+        return position
 
     async def let_settle(self) -> None:
         """So much time goes by that no provider can be at an effect any more."""

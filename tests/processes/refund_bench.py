@@ -58,9 +58,13 @@ class RefundBench:
         )
         self.enter()
 
-    def enter(self, instance: int | None = None) -> None:
+    def enter(self, instance: int | None = None, element: int = 0) -> None:
         """Be at a job of this refund's instance, or of another one."""
-        enter_job(JobContext("refund", instance or self.instance, 1, "refund.job", "Task", "trace"))
+        enter_job(JobContext("refund", instance or self.instance, element, 1, "refund.job", "Task", "trace"))
+
+    async def arrive(self) -> None:
+        """The engine tells that the instance is at another element: that of the next job."""
+        self.enter(element=await self._record("PROCESS_INSTANCE", "ELEMENT_ACTIVATED", "Task", {}))
 
     async def compute(
         self,
@@ -90,6 +94,7 @@ class RefundBench:
         key = next(_numbers)
         facts = {"assignee": who or "", "userTaskKey": key, "variables": YES if answers is None else answers}
         await self._record("USER_TASK", "COMPLETED", TASK, facts)
+        await self.arrive()
 
     async def decided_before(self, who: str, process: str = "tracking", case_id: str = "") -> None:
         """The engine records who decided in a process that money goes back, by default of the same order."""
@@ -147,7 +152,8 @@ class RefundBench:
 
     async def _record(
         self, value_type: str, intent: str, element: str, facts: dict[str, Any], instance: int | None = None
-    ) -> None:
+    ) -> int:
+        """Gives its key."""
         position = next(_numbers)
         values = {
             "partition": 1,
@@ -163,3 +169,4 @@ class RefundBench:
         }
         async with self.database.transaction() as session:
             await session.execute(insert(Record).values(values))
+        return position

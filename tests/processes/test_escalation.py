@@ -138,12 +138,12 @@ class TestHandled:
         ada = await bench.somebody(Role.AGENT)
         for who in ("bob", ada):
             await bench.completes(TASK, who)
-        assert (await bench.jobs.note_handled(escalation_id, 2)).escalation_by == f"person:{ada}"
+        assert (await bench.jobs.note_handled(escalation_id)).escalation_by == f"person:{ada}"
         assert (await bench.row()).handled_by == ada
 
     async def test_nobody_is_nobody(self, bench: EscalationBench) -> None:
         await bench.completes(TASK, None)
-        assert (await bench.jobs.note_handled("chat-1:1", 1)).escalation_by == "process:escalation"
+        assert (await bench.jobs.note_handled("chat-1:1")).escalation_by == "process:escalation"
 
 
 CALLING: dict[str, tuple[Callable[[EscalationBench], Awaitable[Any]], str, str]] = {

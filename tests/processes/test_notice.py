@@ -47,13 +47,13 @@ async def test_announcement_and_reminders_are_made_once(bench: EscalationBench) 
 class TestAnswer:
     async def test_a_lead_by_name_informs(self, bench: EscalationBench) -> None:
         await bench.completes(TASK, await bench.somebody(Role.LEAD), **{**SENT, "authority": " CPSC\n"})
-        assert await bench.notice.check_notice(bench.case_id, 1) == Checked(None, True, "CPSC", "N-17")
+        assert await bench.notice.check_notice(bench.case_id) == Checked(None, True, "CPSC", "N-17")
         assert (await bench.sentences(bench.case_id))[-1] == "CPSC is informed, number N-17"
 
     async def test_none_is_needed(self, bench: EscalationBench) -> None:
         answers = {"notice_outcome": "not_needed", "why": "It is another maker's, who has sent one"}
         await bench.completes(TASK, await bench.somebody(Role.LEAD), **answers)
-        assert await bench.notice.check_notice(bench.case_id, 1) == Checked(None, False, "", "")
+        assert await bench.notice.check_notice(bench.case_id) == Checked(None, False, "", "")
         assert (await bench.sentences(bench.case_id))[-1].startswith("No notice is needed: It is another")
 
     @pytest.mark.parametrize(
@@ -71,12 +71,24 @@ class TestAnswer:
         self, bench: EscalationBench, roles: tuple[Role, ...], answers: dict[str, Any], why: str
     ) -> None:
         await bench.completes(TASK, await bench.somebody(*roles) if roles else None, **answers)
-        checked = await bench.notice.check_notice(bench.case_id, 1)
+        checked = await bench.notice.check_notice(bench.case_id)
         assert why in (checked.objection or "")
         assert not checked.informed
         assert why in (await bench.sentences(bench.case_id))[-1]
 
+    async def test_without_any_answer_nobody_is_named(self, bench: EscalationBench) -> None:
+        """An operator has moved the instance there."""
+        await bench.arrive()
+        assert "nobody is named" in ((await bench.notice.check_notice(bench.case_id)).objection or "")
+
+    async def test_what_comes_later_changes_nothing(self, bench: EscalationBench) -> None:
+        await bench.completes(TASK, None)
+        element = bench.element
+        await bench.completes(TASK, await bench.somebody(Role.LEAD), **SENT)
+        bench.enter(element=element)
+        assert "nobody is named" in ((await bench.notice.check_notice(bench.case_id)).objection or "")
+
     async def test_it_waits_for_the_record(self, bench: EscalationBench) -> None:
         with pytest.raises(Retryable) as told:
-            await bench.notice.check_notice(bench.case_id, 1)
+            await bench.notice.check_notice(bench.case_id)
         assert not told.value.burns_retry

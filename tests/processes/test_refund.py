@@ -85,7 +85,7 @@ class TestCheckApproval:
         await bench.compute()
         for missing in (1, 2):
             with pytest.raises(Retryable) as raised:
-                await bench.jobs.check_approval(bench.refund_id, 1, 1)
+                await bench.jobs.check_approval(bench.refund_id, 1)
             assert not raised.value.burns_retry
             assert raised.value.retry_after is not None
             if missing == 1:
@@ -96,7 +96,7 @@ class TestCheckApproval:
         await bench.decide(1)
         agent = await bench.somebody(Role.AGENT)
         await bench.complete(agent)
-        verdict = await bench.jobs.check_approval(bench.refund_id, 1, 1)
+        verdict = await bench.jobs.check_approval(bench.refund_id, 1)
         assert (verdict.approval_valid, verdict.approved, verdict.approvals_complete) == (True, True, True)
         assert await bench.timeline("approval_given") == [f"{agent} approved 20.00 EUR: It was broken"]
 
@@ -117,28 +117,37 @@ class TestCheckApproval:
         await bench.compute()
         await bench.decide(1, group)
         await bench.complete(await bench.somebody(role))
-        verdict = await bench.jobs.check_approval(bench.refund_id, 1, 1)
+        verdict = await bench.jobs.check_approval(bench.refund_id, 1)
         assert verdict.approval_valid == counts
 
     async def test_a_disabled_person_does_not_count(self, bench: RefundBench) -> None:
         await bench.compute()
         await bench.decide(1)
         await bench.complete("gone")
-        assert not (await bench.jobs.check_approval(bench.refund_id, 1, 1)).approval_valid
+        assert not (await bench.jobs.check_approval(bench.refund_id, 1)).approval_valid
 
     async def test_one_answer_is_judged_by_its_own_round(self, bench: RefundBench) -> None:
         """Asked again after a void approval, the second answer is looked for."""
         await bench.compute()
         await bench.decide(1)
         await bench.complete("requester")
-        assert not (await bench.jobs.check_approval(bench.refund_id, 1, 1)).approval_valid
+        assert not (await bench.jobs.check_approval(bench.refund_id, 1)).approval_valid
+        bench.enter(element=1)
         with pytest.raises(Retryable):
-            await bench.jobs.check_approval(bench.refund_id, 2, 1)
+            await bench.jobs.check_approval(bench.refund_id, 1)
         await bench.complete(await bench.somebody(Role.LEAD))
-        assert (await bench.jobs.check_approval(bench.refund_id, 2, 1)).approvals_complete
+        assert (await bench.jobs.check_approval(bench.refund_id, 1)).approvals_complete
         assert await bench.timeline("approval_void") == [
             "The approval by requester does not count: whoever asks for a refund does not decide on it"
         ]
+
+    async def test_no_answer_at_all_does_not_count(self, bench: RefundBench) -> None:
+        """An operator has moved the instance there."""
+        await bench.compute()
+        await bench.decide(1)
+        await bench.arrive()
+        verdict = await bench.jobs.check_approval(bench.refund_id, 1)
+        assert (verdict.approval_valid, verdict.approvals_complete) == (False, False)
 
     async def test_whoever_decided_that_money_goes_back_has_asked_for_it(self, bench: RefundBench) -> None:
         """A process asks; the people who completed its tasks for this order are who asked."""
@@ -149,9 +158,9 @@ class TestCheckApproval:
         await bench.compute(requested_by="process:tracking")
         await bench.decide(1)
         await bench.complete(decider)
-        assert not (await bench.jobs.check_approval(bench.refund_id, 1, 1)).approval_valid
+        assert not (await bench.jobs.check_approval(bench.refund_id, 1)).approval_valid
         await bench.complete(other)
-        assert (await bench.jobs.check_approval(bench.refund_id, 2, 1)).approvals_complete
+        assert (await bench.jobs.check_approval(bench.refund_id, 1)).approvals_complete
 
     async def test_who_is_waited_for_hears_of_it(self, bench: RefundBench) -> None:
         """First in the chat; when it is overdue, leads are called. Neither names the customer."""
@@ -202,7 +211,7 @@ class TestExecuteRefund:
         await bench.decide(1)
         await bench.complete(await bench.somebody(Role.AGENT), {"decision": "change", "new_amount": "5.00"})
         await self._is_refused(bench)
-        await bench.jobs.check_approval(bench.refund_id, 1, 1)
+        await bench.jobs.check_approval(bench.refund_id, 1)
         await bench.jobs.execute_refund(bench.refund_id, 1)
         assert [made.amount.minor for made in bench.payments.refunds.values()] == [500]
 
@@ -432,7 +441,7 @@ PROMISES = {
     "escalate_approval": Promise(
         lambda b: b.jobs.escalate_approval(b.refund_id, 1, 1), computed, lambda b: b.events, "publish"
     ),
-    "check_approval": Promise(lambda b: b.jobs.check_approval(b.refund_id, 1, 1), answered),
+    "check_approval": Promise(lambda b: b.jobs.check_approval(b.refund_id, 1), answered),
     "take_back_refund": Promise(
         lambda b: b.jobs.take_back_refund(b.refund_id), came_back, lambda b: b.ledger, "book"
     ),

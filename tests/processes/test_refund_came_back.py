@@ -111,7 +111,7 @@ class TestAfterwards:
         assert (await bench.compute()).refundable
         await bench.decide(1)
         await bench.complete(await bench.somebody(Role.AGENT), {"decision": "reject", "why": "Ask them first"})
-        assert not (await bench.jobs.check_approval(bench.refund_id, 1, 1)).approved
+        assert not (await bench.jobs.check_approval(bench.refund_id, 1)).approved
         assert (await bench.refund()).state == Standing.REJECTED
         bench.refund_id = f"{bench.id}-second"
         bench.enter(bench.instance + 1)

@@ -32,7 +32,6 @@ async def answered(bench: TicketBench, said: Said, **more: Any) -> Answered:
         "asked": Route.ASK_HUMAN,
         "safety": False,
         "why": "Why",
-        "answer_round": 1,
         "currency": "EUR",
         "shopify_order_id": bench.order.id,
     }

@@ -22,7 +22,6 @@ PROMISES = {
             answer=Said(Decision.SEND, "Yes."),
             safety=False,
             why="Why",
-            answer_round=1,
         ),
         acts=False,
     ),

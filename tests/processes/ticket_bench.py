@@ -123,7 +123,11 @@ class TicketBench:
         )
         self.number = 0
         self.instance = number
-        enter_job(JobContext("resolution", number, number, "resolution.x", "Task_X", "trace"))
+        self.enter()
+
+    def enter(self, element: int = 0) -> None:
+        """Be at a job of this ticket's instance."""
+        enter_job(JobContext("resolution", self.instance, element, 1, "resolution.x", "Task_X", "trace"))
 
     @property
     def case_id(self) -> str:
@@ -151,22 +155,30 @@ class TicketBench:
         await self.cases.write(Entry(self.case_id, f"sent:{number}", "parcel_sent", "On its way", facts))
 
     async def completed(self, name: str | None = "kim") -> None:
-        """The engine has told that somebody completed *Answer ticket*."""
+        """The engine has told who completed *Answer ticket*, and that the instance is at its next job."""
+        facts = {"assignee": name} if name else {}
+        await self._record("USER_TASK", "COMPLETED", "Task_AnswerTicket", facts)
+        self.enter(await self._record("PROCESS_INSTANCE", "ELEMENT_ACTIVATED", "Task_X", {}))
+
+    async def _record(self, value_type: str, intent: str, element: str, facts: dict[str, str]) -> int:
+        """Gives its key."""
+        position = next(_numbers)
         record = Record(
             partition=1,
-            position=next(_numbers),
+            position=position,
             happened_at=datetime.now(UTC),
-            value_type="USER_TASK",
-            intent="COMPLETED",
-            key=next(_numbers),
+            value_type=value_type,
+            intent=intent,
+            key=position,
             process_instance_key=self.instance,
             process="resolution",
-            element_id="Task_AnswerTicket",
-            element_type="USER_TASK",
-            facts={"assignee": name} if name else {},
+            element_id=element,
+            element_type="TASK",
+            facts=facts,
         )
         async with self._database.transaction() as session:
             session.add(record)
+        return position
 
     async def decisions(self) -> list[tuple[str, str, str]]:
         """Route, who and what."""

@@ -1,12 +1,13 @@
 """What was decided about tickets, and by whom: that is what the engine recorded, not what anybody says."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from workers.casefile.completions import completions, entered_at
 from workers.casefile.db import Database
 from workers.casefile.finding_models import TicketAnswer
 from workers.casefile.record_models import Instance, Record
@@ -45,6 +46,20 @@ def _word(value: object) -> str:
     return str(value).lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Who gave an answer, and the how many-th of its kind it is in this instance."""
+
+    by: str
+    """person:… or, where the engine names nobody, program:engine."""
+    number: int
+
+
+def _given(completed: Sequence[Record], number: int) -> Given:
+    person = ((completed[-1].facts if completed else None) or {}).get("assignee")
+    return Given(f"person:{person}" if person else NOBODY, number)
+
+
 class Answers:
     """The books of decisions, and whose they are."""
 
@@ -56,29 +71,18 @@ class Answers:
         once = insert(TicketAnswer).values(asdict(answer)).on_conflict_do_nothing()
         await self._database.run(lambda session: session.execute(once))
 
-    async def answered_by(self, instance: int, count: int) -> str | None:
-        """Who completed *Answer ticket* the `count`-th time; None while the engine has not told it."""
-        return await self._who(instance, ANSWER, count)
-
-    async def _who(self, instance: int, element: str, count: int) -> str | None:
-        """Whoever completed it the `count`-th time; with 0, last."""
-        completed = select(Record.facts).where(
-            Record.process_instance_key == instance,
-            Record.value_type == "USER_TASK",
-            Record.intent == "COMPLETED",
-            Record.element_id == element,
-        )
+    async def answered_by(self, instance: int, asker: int) -> Given | None:
+        """Who completed *Answer ticket* last before the element instance `asker`; None while that is not told."""
         async with self._database.sessions() as session:
-            found = (await session.scalars(completed.order_by(Record.position))).all()
-        if not found or len(found) < count:
-            return None
-        person = (found[count - 1] or {}).get("assignee")
-        return f"person:{person}" if person else NOBODY
+            found = await completions(session, instance, ANSWER, asker)
+        return None if found is None else _given(found, len(found))
 
-    async def escalated_by(self, caller: int, element: str) -> str | None:
-        """Who completed the task of the last escalation that this instance called; None while that is not told."""
+    async def escalated_by(self, caller: int, element: str, asker: int) -> Given | None:
+        """The same of the task of the last escalation that this instance called."""
         called = select(Instance.key).where(Instance.parent_key == caller, Instance.process == "escalation")
-        last = called.order_by(Instance.started_at.desc(), Instance.key.desc()).limit(1)
         async with self._database.sessions() as session:
-            instance = await session.scalar(last)
-        return await self._who(instance, element, 0) if instance else None
+            if await entered_at(session, caller, asker) is None:
+                return None
+            instances = (await session.scalars(called.order_by(Instance.started_at, Instance.key))).all()
+            found = await completions(session, instances[-1], element) if instances else ()
+        return _given(found or (), len(instances))

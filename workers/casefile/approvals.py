@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from workers.casefile.completions import completions
 from workers.casefile.db import Database
 from workers.casefile.people_models import User
 from workers.casefile.record_models import Instance, Record
@@ -162,15 +163,23 @@ class Approvals:
         async with self._database.sessions() as session:
             return await policy_of(session, instance, which)
 
-    async def verdict(self, refund: Refund, policy: Policy, instance: int, count: int = 0) -> Verdict | None:
-        """What the answers come to; None while there are less than `count`."""
+    async def verdict(
+        self, refund: Refund, policy: Policy, instance: int, asker: int | None = None
+    ) -> Verdict | None:
+        """What the answers come to: those before the element instance `asker`, once they are told, or all."""
         async with self._database.sessions() as session:
-            return await verdict_of(session, refund, policy, instance, count)
+            return await verdict_of(session, refund, policy, instance, asker)
 
 
 async def policy_of(session: AsyncSession, instance: int, which: int = 0) -> Policy | None:
     """What the policy said the `which`-th time it was asked, or the last time it is known to have been."""
-    found = await _records(session, instance, POLICY, "DECISION_EVALUATION", "EVALUATED")
+    wanted = select(Record).where(
+        Record.process_instance_key == instance,
+        Record.value_type == "DECISION_EVALUATION",
+        Record.intent == "EVALUATED",
+        Record.element_id == POLICY,
+    )
+    found = (await session.scalars(wanted.order_by(Record.position))).all()
     if not found or len(found) < which:
         return None
     facts = (found[which - 1] if which else found[-1]).facts or {}
@@ -185,12 +194,13 @@ async def policy_of(session: AsyncSession, instance: int, which: int = 0) -> Pol
 
 
 async def verdict_of(
-    session: AsyncSession, refund: Refund, policy: Policy, instance: int, count: int = 0
+    session: AsyncSession, refund: Refund, policy: Policy, instance: int, asker: int | None = None
 ) -> Verdict | None:
-    """What the answers that are recorded come to; None while there are less than `count`."""
-    answers = [_answer(each) for each in await _records(session, instance, TASK, "USER_TASK", "COMPLETED")]
-    if len(answers) < count:
+    """What the answers before the element instance `asker` come to, or all; None while the records lag."""
+    found = await completions(session, instance, TASK, asker)
+    if found is None:
         return None
+    answers = [_answer(each) for each in found]
     roles = await roles_of(session, (each.person for each in answers))
     return judge(refund, policy, answers, roles, await askers_of(session, refund))
 
@@ -217,18 +227,6 @@ async def roles_of(session: AsyncSession, names: Iterable[str | None]) -> dict[s
     """What these people are; nothing for who is unknown or disabled."""
     known = select(User.name, User.roles).where(User.name.in_(set(names)), User.disabled_at.is_(None))
     return {row.name: frozenset(row.roles) for row in await session.execute(known)}
-
-
-async def _records(
-    session: AsyncSession, instance: int, element: str, value_type: str, intent: str
-) -> Sequence[Record]:
-    wanted = select(Record).where(
-        Record.process_instance_key == instance,
-        Record.value_type == value_type,
-        Record.intent == intent,
-        Record.element_id == element,
-    )
-    return (await session.scalars(wanted.order_by(Record.position))).all()
 
 
 def _answer(record: Record) -> Answer:

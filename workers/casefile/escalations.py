@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select, update
@@ -10,18 +9,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.approvals import roles_of
+from workers.casefile.completions import completions
 from workers.casefile.db import Database
 from workers.casefile.escalation_models import Escalation, HazardReport
 from workers.casefile.models import Task
-from workers.casefile.record_models import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
     """How somebody completed a task, by the engine's record; `roles` is what they are with us."""
 
+    number: int
+    """How many times it has been completed."""
     by: str | None
-    at: datetime
     answers: Mapping[str, Any]
     roles: frozenset[str]
 
@@ -85,23 +85,19 @@ class Escalations:
         async with self._database.sessions() as session:
             return (await session.scalars(newest.order_by(Task.key.desc()).limit(1))).first()
 
-    async def completed(self, instance: int, element: str, count: int) -> Completed | None:
-        """How the task was completed the `count`-th time; None before its record is here."""
-        wanted = select(Record).where(
-            Record.process_instance_key == instance,
-            Record.value_type == "USER_TASK",
-            Record.intent == "COMPLETED",
-            Record.element_id == element,
-        )
+    async def completed(self, instance: int, element: str, asker: int) -> Completed | None:
+        """How the task was completed last before the element instance `asker`; None before its record is here.
+
+        An instance that an operator moved there without the task was completed by nobody.
+        """
         async with self._database.sessions() as session:
-            found = (await session.scalars(wanted.order_by(Record.position))).all()
-            if len(found) < count:
+            found = await completions(session, instance, element, asker)
+            if found is None:
                 return None
-            record = found[count - 1]
-            facts = record.facts or {}
+            facts = (found[-1].facts if found else None) or {}
             by = facts.get("assignee") or None
             roles = (await roles_of(session, [by])).get(by or "", frozenset())
-            return Completed(by, record.happened_at, facts.get("variables") or {}, roles)
+            return Completed(len(found), by, facts.get("variables") or {}, roles)
 
     async def _change(self, escalation_id: str, **values: Any) -> None:
         change = update(Escalation).where(Escalation.id == escalation_id).values(**values)

@@ -80,7 +80,8 @@ class Paused:
 class Decided:
     """What a person decided, by the engine's records; nothing of it when it does not count."""
 
-    decision_valid: bool
+    objection: str | None
+    """Why the decision does not count, as the form says it; None when it does."""
     decided_by: str
     resume: bool
     recall: bool

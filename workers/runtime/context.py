@@ -10,6 +10,7 @@ class JobContext:
 
     process: str
     process_instance_key: int
+    element_instance_key: int
     job_key: int
     job_type: str
     element_id: str
@@ -28,6 +29,12 @@ def current_instance() -> int:
     """The process instance of the job at work; 0 outside of jobs."""
     job = current_job()
     return job.process_instance_key if job else 0
+
+
+def current_element() -> int:
+    """The element instance of the job at work; 0 outside of jobs."""
+    job = current_job()
+    return job.element_instance_key if job else 0
 
 
 def enter_job(context: JobContext) -> None:

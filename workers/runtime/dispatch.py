@@ -83,6 +83,7 @@ class Dispatcher:
         context = JobContext(
             process=raw.bpmnProcessId,
             process_instance_key=raw.processInstanceKey,
+            element_instance_key=raw.elementInstanceKey,
             job_key=raw.key,
             job_type=raw.type,
             element_id=raw.elementId,
