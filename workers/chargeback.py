@@ -13,22 +13,24 @@ from workers.casefile.dispute_entries import about_refund, asked, last, seen
 from workers.casefile.journal import Journal
 from workers.casefile.refund_models import Standing
 from workers.casefile.refunds import Refunds
-from workers.common import Effects, Handover, Pager
+from workers.common import Effects, Handover, KnownOrders, Pager
 from workers.contracts.chargeback import (
     MESSAGES,
     OUTCOMES,
+    PROCESS,
     DisputeFacts,
     DisputeInWords,
     Errors,
     Evidence,
 )
-from workers.contracts.refund import PROCESS, STOPPED, RefundStopped
+from workers.contracts.refund import PROCESS as REFUND
+from workers.contracts.refund import STOPPED, RefundStopped
 from workers.ports.alerts import Alert, Level
 from workers.ports.carriers import Carriers
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.payments import Payments
-from workers.ports.shop import Order, Shop
+from workers.ports.shop import Shop
 from workers.ports.values import Money
 from workers.runtime.errors import NeedsHuman
 from workers.runtime.jobs import Job, Process
@@ -51,7 +53,7 @@ class Chargeback:
         handover: Handover,
     ) -> None:
         self._payments = payments
-        self._shop = shop
+        self._orders = KnownOrders(PROCESS, cases, shop)
         self._carriers = carriers
         self._answers = Answers(payments, journal, Errors.ANSWER_REFUSED)
         self._effects = effects
@@ -95,11 +97,11 @@ class Chargeback:
             sent = refund.state == Standing.SENT
             await self._cases.write(about_refund(refund_id, shopify_order_id, dispute_id, sent=sent))
             if not sent:
-                await self._handover.tell(PROCESS, STOPPED, RefundStopped(refund_id=refund_id, reason="disputed"))
+                await self._handover.tell(REFUND, STOPPED, RefundStopped(refund_id=refund_id, reason="disputed"))
 
     async def collect_evidence(self, shopify_order_id: str, dispute_id: str) -> Evidence:
         """Find out what can be shown, and keep it in the case file. Natural: asking changes nothing."""
-        order = await self._known_order(shopify_order_id)
+        order = await self._orders.find(shopify_order_id)
         timeline = await self._cases.timeline(shopify_order_id)
         named = evidence.sent(timeline)
         parcels = [evidence.shown(await self._carriers.track(*each)) for each in named]
@@ -195,17 +197,6 @@ class Chargeback:
         payload = {"shopify_order_id": order_id, "dispute_id": dispute_id, **(more or {})}
         await self._effects.publish(Event(f"{name}:{dispute_id}", name, payload), order_id, sentence)
 
-    async def _known_order(self, order_id: str) -> Order | None:
-        """The order, read from the shop where the case file has none; None while the shop has none either."""
-        if (order := await self._cases.find_order(order_id)) is not None:
-            return order
-        try:
-            order = await self._shop.get_order(order_id)
-        except NeedsHuman:
-            return None
-        await self._cases.describe("chargeback", order)
-        return order
-
 
 def _collected(
     case_id: str,
@@ -245,7 +236,7 @@ def _collected(
 def registration(jobs: Chargeback) -> Process:
     """Everything bpmn/chargeback.bpmn needs of us."""
     return Process(
-        id="chargeback",
+        id=PROCESS,
         jobs=(
             Job("chargeback.get_dispute", jobs.get_dispute),
             Job("chargeback.stop_running_refunds", jobs.stop_running_refunds),

@@ -1,5 +1,5 @@
-"""What several processes do: mails, events, postings, alerts and changes in the shop, each once by its key; and
-questions to customers behind signed links."""
+"""What several processes do: mails, events, postings, alerts and changes in the shop, each once by its key; orders
+as they are known; and questions to customers behind signed links."""
 
 import asyncio
 import re
@@ -18,10 +18,10 @@ from workers.ports.alerts import Alert, Alerts, Post, Told
 from workers.ports.events import Event, EventBus, PublishedEvent
 from workers.ports.ledger import BookedPosting, Ledger, Posting
 from workers.ports.mail import Mail, Mailer, SentMail
-from workers.ports.shop import Order
+from workers.ports.shop import Order, Shop
 from workers.runtime.arrivals import arrival_of
 from workers.runtime.context import current_job
-from workers.runtime.errors import Retryable
+from workers.runtime.errors import NeedsHuman, Retryable
 from workers.runtime.jobs import Message, MessagePayload
 from workers.runtime.links import Links
 from workers.runtime.settings import Settings
@@ -204,6 +204,30 @@ class Letters:
         values = {"order_number": order.number, **values}
         mail = Mail(key, order.email, template, values, order.id, order.language)
         await self._effects.send(mail, f"Mail sent to the customer: {about or template}")
+
+
+class KnownOrders:
+    """Orders as the case file has them; one that no process has read yet is read from the shop, and kept."""
+
+    def __init__(self, process: str, cases: Cases, shop: Shop) -> None:
+        self._process = process
+        self._cases = cases
+        self._shop = shop
+
+    async def get(self, order_id: str) -> Order:
+        """NeedsHuman when the shop has none either."""
+        order = await self._cases.find_order(order_id)
+        if order is None:
+            order = await self._shop.get_order(order_id)
+            await self._cases.describe(self._process, order)
+        return order
+
+    async def find(self, order_id: str) -> Order | None:
+        """The same, or None when the shop has none either."""
+        try:
+            return await self.get(order_id)
+        except NeedsHuman:
+            return None
 
 
 class Handover:

@@ -18,6 +18,7 @@ from workers.contracts.fulfillment import (
     CHOICE_REQUEST_LASTS,
     MESSAGES,
     OUTCOMES,
+    PROCESS,
     AddressRequest,
     Bought,
     ChoiceRequest,
@@ -32,6 +33,7 @@ from workers.contracts.fulfillment import (
 )
 from workers.contracts.refund import PROCESS as REFUND
 from workers.contracts.refund import REQUESTED, RefundRequested
+from workers.contracts.tracking import PROCESS as TRACKING
 from workers.contracts.tracking import SUPPLIER_ORDER_PLACED, SupplierOrderPlaced
 from workers.ports.addresses import Addresses
 from workers.ports.currencies import describe
@@ -43,7 +45,7 @@ from workers.runtime.errors import BusinessOutcome, OutcomeUnknown
 from workers.runtime.jobs import Job, Process
 
 RETURN_TAG = "orderops-return"
-REQUESTER = "process:fulfillment"
+REQUESTER = f"process:{PROCESS}"
 """Who asks for the money back of what was not supplied."""
 NOT_SUPPLIED = "not_supplied"
 
@@ -77,7 +79,7 @@ class Fulfillment:
     async def get_order(self, shopify_order_id: str) -> OrderFacts:
         """Read the order from the shop into the case file. Natural: reading again only refreshes."""
         order = await self._shop.get_order(shopify_order_id)
-        await self._cases.describe("fulfillment", order)
+        await self._cases.describe(PROCESS, order)
         facts = self._addresses.facts(order.shipping_address)
         return OrderFacts(facts.country, order.total.currency, order.total.minor, order.open, facts)
 
@@ -158,7 +160,7 @@ class Fulfillment:
             supplier=supplier,
             reference=purchase.reference,
         )
-        await self._handover.tell("tracking", SUPPLIER_ORDER_PLACED, placed)
+        await self._handover.tell(TRACKING, SUPPLIER_ORDER_PLACED, placed)
 
     async def publish_order_failed(self, shopify_order_id: str, reason: str) -> None:
         """Announce `order_failed`, and ask the customer nothing more. Once per order."""
@@ -236,7 +238,7 @@ def _address_question(request_id: str, template: str, facts: Mapping[str, Any]) 
 def registration(jobs: Fulfillment) -> Process:
     """Everything bpmn/fulfillment.bpmn needs of us."""
     return Process(
-        id="fulfillment",
+        id=PROCESS,
         jobs=(
             Job("fulfillment.get_order", jobs.get_order),
             Job("fulfillment.check_stock", jobs.check_stock),

@@ -12,7 +12,7 @@ from workers.casefile.cases import Cases, Entry
 from workers.casefile.escalation_models import HazardReport
 from workers.casefile.escalations import Completed, Escalations, HazardReports
 from workers.casefile.journal import Intent, Journal
-from workers.common import Effects, Handover, Pager, recorded
+from workers.common import Effects, Handover, KnownOrders, Pager, recorded
 from workers.contracts.hazard import (
     MESSAGES,
     OUTCOMES,
@@ -34,7 +34,6 @@ from workers.ports.alerts import Alert, Post
 from workers.ports.events import Event
 from workers.ports.shop import Order, Shop
 from workers.runtime.context import current_element, current_instance
-from workers.runtime.errors import NeedsHuman
 from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
 
@@ -61,11 +60,11 @@ class Hazard:
         public_url: str,
     ) -> None:
         self._ads = ads
-        self._shop = shop
         self._pager = pager
         self._journal = journal
         self._effects = effects
         self._cases = cases
+        self._orders = KnownOrders(PROCESS, cases, shop)
         self._escalations = escalations
         self._reports = reports
         self._handover = handover
@@ -167,7 +166,7 @@ class Hazard:
 
         The refund process gives no more than is left, and has it approved by others than who decided here.
         """
-        order = await self._order(order_id)
+        order = await self._orders.find(order_id)
         if order is None:
             facts = {"order_id": order_id}
             sentence = f"Order {order_id} is not refunded: the shop does not know it"
@@ -221,15 +220,6 @@ class Hazard:
         return await self._journal.once(
             Intent(key, kind, hazard_case, {"product": product}, Paused, call, find, entry, harmless_twice=True)
         )
-
-    async def _order(self, order_id: str) -> Order | None:
-        """As the case file has it, else as the shop has it; None when it has none."""
-        if (known := await self._cases.find_order(order_id)) is not None:
-            return known
-        try:
-            return await self._shop.get_order(order_id)
-        except NeedsHuman:
-            return None
 
 
 def _pause_key(hazard_case: str, episode: int) -> str:

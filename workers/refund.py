@@ -23,7 +23,7 @@ from workers.casefile.refund_entries import (
 from workers.casefile.refund_making import Maker
 from workers.casefile.refund_models import Refund, Standing
 from workers.casefile.refunds import Refunds, Wanted
-from workers.common import LOOK_AGAIN, Effects, Letters, Pager, recorded
+from workers.common import LOOK_AGAIN, Effects, KnownOrders, Letters, Pager, recorded
 from workers.contracts.refund import (
     MESSAGES,
     OUTCOMES,
@@ -41,7 +41,7 @@ from workers.ports.alerts import Alert, Level, Post
 from workers.ports.currencies import describe
 from workers.ports.events import Event
 from workers.ports.payments import Payments
-from workers.ports.shop import Order, Shop
+from workers.ports.shop import Shop
 from workers.ports.values import Money
 from workers.runtime.context import current_element, current_instance
 from workers.runtime.errors import BusinessOutcome, NeedsHuman, Retryable
@@ -69,7 +69,7 @@ class RefundJobs:
         refunds: Refunds,
         approvals: Approvals,
     ) -> None:
-        self._shop = shop
+        self._orders = KnownOrders(PROCESS, cases, shop)
         self._payments = payments
         self._maker = Maker(payments, journal, refunds, cases)
         self._effects = effects
@@ -83,7 +83,7 @@ class RefundJobs:
         self, shopify_order_id: str, refund_id: str, amount: int, currency: str, reason: str, requested_by: str
     ) -> Refundable:
         """Reserve what is asked for, or what is left of it. Once per refund id: what is reserved stays so."""
-        order = await self._order(shopify_order_id)
+        order = await self._orders.get(shopify_order_id)
         wanted = Wanted(refund_id, shopify_order_id, Money(amount, currency), reason, requested_by)
         taken = await self._refunds.taken_on(shopify_order_id)
         charge = await self._payments.charge_of(shopify_order_id)
@@ -268,14 +268,6 @@ class RefundJobs:
         if refund is None:
             raise NeedsHuman(f"There is no refund {refund_id} in our books.")
         return refund
-
-    async def _order(self, order_id: str) -> Order:
-        """As the case file has it; an order that no process has read yet is read from the shop."""
-        known = await self._cases.find_order(order_id)
-        if known is None:
-            known = await self._shop.get_order(order_id)
-            await self._cases.describe(PROCESS, known)
-        return known
 
 
 def registration(jobs: RefundJobs) -> Process:

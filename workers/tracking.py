@@ -17,6 +17,7 @@ from workers.contracts.tracking import (
     DELIVERY_CANCELLED,
     MESSAGES,
     OUTCOMES,
+    PROCESS,
     SUPPLIER_ORDER_PLACED,
     DeliveryCancelled,
     Errors,
@@ -179,7 +180,7 @@ class Tracking:
     async def get_order(self, shopify_order_id: str) -> OrderFacts:
         """Read the order from the shop into the case file. Natural: reading again only refreshes."""
         order = await self._shop.get_order(shopify_order_id)
-        await self._cases.describe("tracking", order)
+        await self._cases.describe(PROCESS, order)
         return OrderFacts(
             order_open=order.open,
             order_total=order.total.minor,
@@ -248,12 +249,12 @@ class Tracking:
             supplier=reship_supplier,
             reference=purchase.reference,
         )
-        await self._handover.tell("tracking", SUPPLIER_ORDER_PLACED, placed)
+        await self._handover.tell(PROCESS, SUPPLIER_ORDER_PLACED, placed)
 
     async def pass_on_cancellation(self, shopify_order_id: str, heard_before: int = 0) -> None:
         """Tell the next instance of the order that it is cancelled. Once per instance that heard, by the inbox."""
         news = DeliveryCancelled(shopify_order_id=shopify_order_id, heard_before=heard_before + 1)
-        await self._handover.tell("tracking", DELIVERY_CANCELLED, news)
+        await self._handover.tell(PROCESS, DELIVERY_CANCELLED, news)
 
     async def recall_parcels(self, shopify_order_id: str, shipment: Shipment | None = None) -> Recall:
         """Ask the carriers to bring everything back. Natural: recalled stays recalled."""
@@ -274,7 +275,7 @@ class Tracking:
 def registration(jobs: Tracking) -> Process:
     """Everything bpmn/tracking.bpmn needs of us."""
     return Process(
-        id="tracking",
+        id=PROCESS,
         jobs=(
             Job("tracking.ask_supplier", jobs.ask_supplier),
             Job("tracking.create_fulfillment", jobs.create_fulfillment),

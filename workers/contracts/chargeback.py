@@ -13,6 +13,8 @@ from pydantic import Field
 
 from workers.runtime.jobs import Message, MessagePayload
 
+PROCESS = "chargeback"
+
 
 class Errors(StrEnum):
     """BPMN error codes the diagram catches."""

@@ -18,6 +18,8 @@ from workers.runtime.jobs import Message, MessagePayload
 ADDRESS_REQUEST_LASTS = timedelta(days=7)  # as long as Boundary_AddressDeadline waits
 CHOICE_REQUEST_LASTS = timedelta(days=3)  # as long as Boundary_NoChoice waits
 
+PROCESS = "fulfillment"
+
 
 class Errors(StrEnum):
     """BPMN error codes the diagram catches."""

@@ -19,6 +19,8 @@ SUPPLIER_NEWS_LAST = timedelta(days=10)  # a supplier's webhook may be here long
 CARRIER_NEWS_LAST = timedelta(days=2)  # later the daily question to the carrier has found it anyway
 CANCELLATION_LASTS = timedelta(days=10)  # for supplier orders that are placed while one hangs
 
+PROCESS = "tracking"
+
 
 class Errors(StrEnum):
     """BPMN error codes the diagram catches."""

@@ -73,7 +73,7 @@ def _about_diagram(diagram: Diagram, registered: set[str]) -> Iterator[str]:
     if diagram.process_id != diagram.path.stem:
         yield f"{name}: the process id is {diagram.process_id}; make it the file's name, {diagram.path.stem}."
     if diagram.process_id not in registered:
-        yield f"{name}: process {diagram.process_id} is not registered; add it to workers/runtime/bootstrap.py."
+        yield f"{name}: process {diagram.process_id} is not registered; add it to workers/runtime/processes.py."
     if not diagram.executable:
         yield f"{name}: the process is not marked executable; mark it so in its properties."
     for element in diagram.undrawn:
