@@ -1,5 +1,6 @@
 """An instance that goes on by another version of its process, as the engine's records tell it."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from workers.casefile.db import Database
 from workers.casefile.deployments import Deployments, Running
 from workers.casefile.models import Incident, TimelineEntry
 from workers.casefile.record_models import Instance, WaitingJob
+from workers.runtime.migration import told
 
 OLD, NEW = "Task_CorrectAddress", "Task_MendAddress"
 RENAMED = DIAGRAM.replace(OLD, NEW).replace("Correct\n the address", "Mend the address")
@@ -98,3 +100,15 @@ async def test_incidents_and_jobs_stand_where_they_were_moved_to(database: Datab
 def made(stream: Stream, key: int, intent: str, element: str, **value: Any) -> Sent:
     told = {"type": "fulfillment.get_order", "retries": 5, "elementId": element, **value}
     return stream.record("JOB", intent, told, key=key)
+
+
+async def test_a_move_is_waited_for_until_the_records_tell_it(database: Database) -> None:
+    stream, target = Moved(database), next(keys)
+    records, deployments = stream.told(target), Deployments(database)
+    await stream.take_in(*records[:5])
+    moved = {stream.instance}
+    assert not await told(deployments, stream.definition, moved, patience=0.3)
+    async with asyncio.TaskGroup() as group:
+        waits = group.create_task(told(deployments, stream.definition, moved, patience=30))
+        await stream.take_in(*records[5:])
+    assert waits.result()

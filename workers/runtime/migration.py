@@ -1,15 +1,18 @@
 """Running instances move to another version of their process."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 
-from workers.casefile.deployments import Running
+from workers.casefile.deployments import Deployments, Running
 from workers.runtime.engine import Engine
 from workers.runtime.errors import EngineError, UserError
 from workers.runtime.steps import FLOW, Step, Steps
 
 AT_ONCE = 8
 """Instances that are migrated side by side."""
+PATIENCE_SECONDS, ASK_SECONDS = 10.0, 0.1
+"""How long the records may take to tell of a move, and how often they are asked."""
 
 
 def mapping(old: Steps, new: Steps, renamed: Mapping[str, str]) -> dict[str, str]:
@@ -53,3 +56,18 @@ async def migrate(
         for instance in instances:
             group.create_task(move(instance))
     return refused
+
+
+async def told(
+    deployments: Deployments, definition_key: int, moved: Set[int], patience: float = PATIENCE_SECONDS
+) -> bool:
+    """Whether the records say that what moved is gone from its version, or do so before `patience` ends (seconds).
+
+    Until then a next move from that version would try the same instances again.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            while any(each.key in moved for each in await deployments.running(definition_key)):  # noqa: ASYNC110
+                await asyncio.sleep(ASK_SECONDS)
+            return True
+    return False

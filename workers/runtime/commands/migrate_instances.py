@@ -1,9 +1,7 @@
 """`orderops migrate-instances`: running cases go on by another version of their process."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -17,7 +15,7 @@ from workers.casefile.deployments import Deployments, Running
 from workers.casefile.record_models import Definition
 from workers.runtime.bootstrap import Assembled, assemble
 from workers.runtime.errors import UserError
-from workers.runtime.migration import mapping, migrate
+from workers.runtime.migration import mapping, migrate, told
 from workers.runtime.settings import load_settings
 from workers.runtime.steps import steps_of
 
@@ -28,9 +26,6 @@ Renamed = Annotated[
     typer.Option("--map", metavar="OLD=NEW", help="An element with another id in the new version; repeatable."),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
-
-PATIENCE_SECONDS, ASK_SECONDS = 10.0, 0.1
-"""How long the records may take to tell of a move, and how often they are asked."""
 
 
 def register(app: typer.Typer) -> None:
@@ -80,19 +75,9 @@ async def _migrate(process: str, versions: tuple[int, int], renamed: Mapping[str
         refused = await migrate(app.engine, running, new.key, elements)
         _show_result(console, running, refused)
         moved = {each.key for each in running} - refused.keys()
-        if not await _told(Deployments(app.database), old.key, moved):
+        if not await told(Deployments(app.database), old.key, moved):
             console.print("The case file does not tell of it yet: wait for it before the next move.")
         return bool(refused)
-
-
-async def _told(deployments: Deployments, definition_key: int, moved: Set[int]) -> bool:
-    """Whether the records say that what moved is gone from the version; else a next command would try it again."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while any(each.key in moved for each in await deployments.running(definition_key)):  # noqa: ASYNC110
-                await asyncio.sleep(ASK_SECONDS)
-            return True
-    return False
 
 
 async def _versions(app: Assembled, process: str, versions: tuple[int, int]) -> tuple[Definition, Definition]:
