@@ -13,6 +13,7 @@ from workers.casefile.dispute_entries import about_refund, asked, last, seen
 from workers.casefile.journal import Journal
 from workers.casefile.refund_models import Standing
 from workers.casefile.refunds import Refunds
+from workers.casefile.tickets import short
 from workers.common import Effects, Handover, KnownOrders, Pager
 from workers.contracts.chargeback import (
     MESSAGES,
@@ -129,12 +130,12 @@ class Chargeback:
 
     async def remind_deciders(self, shopify_order_id: str, dispute_id: str, evidence_due_by: str) -> None:
         """Call finance, and announce `chargeback_decision_due`: nobody has decided, and time gets short. Once per
-        dispute."""
-        await self._call("finance", Level.WARNING, "chargeback_decision_due", shopify_order_id, dispute_id)
+        dispute and deadline: the provider may move it."""
+        about = (shopify_order_id, dispute_id)
+        await self._call("finance", Level.WARNING, "chargeback_decision_due", *about, f":{evidence_due_by}")
         more = {"evidence_due_by": evidence_due_by}
-        await self._announce(
-            "chargeback_decision_due", shopify_order_id, dispute_id, "Decision on dispute is due", more
-        )
+        sentence = "Decision on dispute is due"
+        await self._announce("chargeback_decision_due", *about, sentence, more, f":{evidence_due_by}")
 
     async def submit_evidence(self, shopify_order_id: str, dispute_id: str) -> None:
         """Send the provider all there is. Once per dispute, by the journal and by the provider's own state.
@@ -184,18 +185,25 @@ class Chargeback:
         more = {"amount": at_stake, "currency": currency}
         await self._announce("chargeback_lost", shopify_order_id, dispute_id, "Chargeback lost", more)
 
-    async def _call(self, to: str, level: Level, what: str, order_id: str, dispute_id: str) -> None:
+    async def _call(  # `once` is what more than the dispute tells one call from another
+        self, to: str, level: Level, what: str, order_id: str, dispute_id: str, once: str = ""
+    ) -> None:
         words = what.replace("_", " ").capitalize()
-        alert = Alert(
-            f"alert:{what}:{dispute_id}", to, f"{words}: dispute {dispute_id} of order {order_id}.", level
-        )
+        text = f"{words}: dispute {dispute_id} of order {order_id}."
+        alert = Alert(f"alert:{what}:{dispute_id}{once}", to, text, level)
         await self._pager.push(alert, order_id, f"{words}: called {to}")
 
-    async def _announce(
-        self, name: str, order_id: str, dispute_id: str, sentence: str, more: dict[str, Any] | None = None
+    async def _announce(  # an event, what it is about, and what tells it from another
+        self,
+        name: str,
+        order_id: str,
+        dispute_id: str,
+        sentence: str,
+        more: dict[str, Any] | None = None,
+        once: str = "",
     ) -> None:
         payload = {"shopify_order_id": order_id, "dispute_id": dispute_id, **(more or {})}
-        await self._effects.publish(Event(f"{name}:{dispute_id}", name, payload), order_id, sentence)
+        await self._effects.publish(Event(f"{name}:{dispute_id}{once}", name, payload), order_id, sentence)
 
 
 def _collected(
@@ -206,7 +214,7 @@ def _collected(
     mails: list[str],
     refunds: list[str],
 ) -> Entry:
-    """What the timeline says of the evidence, once per what can be shown."""
+    """What the timeline says of the evidence, once per what can be shown, to the last scan."""
     words = (
         "the order is known" if found.order_known else "the order is not known",
         f"{len(parcels)} parcels" if len(parcels) != 1 else "1 parcel",
@@ -229,7 +237,7 @@ def _collected(
         "refunds": refunds,
         "parcels": evidence.facts_of(parcels),
     }
-    key = f"evidence:{dispute_id}:{':'.join(words)}"
+    key = f"evidence:{dispute_id}:{short(':'.join(words) + str(facts))}"
     return Entry(case_id, key, "evidence_collected", f"Evidence: {', '.join(words)}", facts)
 
 

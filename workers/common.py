@@ -186,20 +186,22 @@ class Pager:
 
 
 class Letters:
-    """Mails to the customer of an order; where there is no address, the timeline says what follows."""
+    """Mails to the customer of an order; where there is no address any more, the timeline says what follows."""
 
     def __init__(self, effects: Effects, cases: Cases) -> None:
         self._effects = effects
         self._cases = cases
 
     async def write(
-        self, order: Order, key: str, template: str, values: Mapping[str, str], *, otherwise: str, about: str = ""
+        self, order_id: str, key: str, template: str, values: Mapping[str, str], *, otherwise: str, about: str = ""
     ) -> None:
         """Once per `key`. `about` is what the timeline calls the mail, `otherwise` what follows when nobody can
         be written to."""
-        if not order.email:
-            sentence = f"The customer has no mail address: {otherwise}"
-            await self._cases.write(Entry(order.id, key, "mail_impossible", sentence, {}))
+        order = await self._cases.find_order(order_id)
+        if order is None or not order.email:
+            why = "has no mail address" if order else "is erased"
+            sentence = f"The customer {why}: {otherwise}"
+            await self._cases.write(Entry(order_id, key, "mail_impossible", sentence, {}))
             return
         values = {"order_number": order.number, **values}
         mail = Mail(key, order.email, template, values, order.id, order.language)
@@ -292,4 +294,4 @@ class Questions:
 
     async def _mail(self, key: str, question: Question, order: Order, values: Mapping[str, str]) -> None:
         values = {"link": self._links.url_for(question.id, question.kind), **values}
-        await self._letters.write(order, key, question.template, values, otherwise="only an agent can answer")
+        await self._letters.write(order.id, key, question.template, values, otherwise="only an agent can answer")

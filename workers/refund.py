@@ -44,7 +44,7 @@ from workers.ports.payments import Payments
 from workers.ports.shop import Shop
 from workers.ports.values import Money
 from workers.runtime.context import current_element, current_instance
-from workers.runtime.errors import BusinessOutcome, NeedsHuman, Retryable
+from workers.runtime.errors import BusinessOutcome, EffectStopped, NeedsHuman, Retryable
 from workers.runtime.form_text import as_words
 from workers.runtime.jobs import Job, Process
 
@@ -89,10 +89,8 @@ class RefundJobs:
         charge = await self._payments.charge_of(shopify_order_id)
         instance = current_instance()
         refund, left = await self._refunds.enter(wanted, charge, taken, instance)
-        ours = refund.process_instance_key == instance and refund.state not in {
-            Standing.REJECTED,
-            Standing.STOPPED,
-        }
+        over = refund.state in {Standing.REJECTED, Standing.STOPPED}
+        ours = refund.process_instance_key == instance and not over
         if ours or refund.state == Standing.REJECTED:
             await self._cases.write(computed(refund, left, order))
         return Refundable(
@@ -149,18 +147,21 @@ class RefundJobs:
         last, state = verdict.answers[-1] if verdict.answers else None, Standing.REQUESTED
         if last and verdict.rejected:
             state, why = Standing.REJECTED, f"rejected by {last.answer.person}"
-            await self._refunds.move(
-                refund.id, state, out_of=(Standing.REQUESTED,), over=True, failure=why, amount_minor=0
-            )
+            if not await self._refunds.move(
+                refund, state, out_of=(Standing.REQUESTED,), over=True, failure=why, amount_minor=0
+            ):
+                return ApprovalVerdict(True, True, True, (), refund.state)  # too late: what is made is followed
         groups = GROUPS_OF_SECOND if verdict.given else (policy.group,)
         counts = last is not None and last.void is None
         return ApprovalVerdict(counts, not verdict.rejected, verdict.complete, groups, state)
 
     async def take_back_refund(self, refund_id: str) -> TakenBack:
         """Ask the provider; what came back after it was settled is booked back, and has failed. Once per attempt:
-        by journal and ledger, and by our books. Waits for its own booking, using up no retries.
+        by journal and ledger, and by our books. Waits for the instance that made it, using up no retries.
         """
         refund = await self._of(refund_id)
+        if await self._refunds.is_with_another(refund, current_instance()):
+            raise Retryable("who made it is still at it", retry_after=LOOK_AGAIN, burns_retry=False)
         if made := await self._maker.returned(refund):
             if not await self._cases.has(refund.case_id, booking(refund).key):
                 raise Retryable("the refund is not booked yet", retry_after=LOOK_AGAIN, burns_retry=False)
@@ -173,11 +174,15 @@ class RefundJobs:
     async def execute_refund(self, refund_id: str, policy_round: int = 0) -> RefundStanding:
         """Give the money back. Once per refund: by the journal, and by our reference in the provider's own books.
 
-        Errors: APPROVAL_MISSING when the engine's records do not show every approval that this amount needs.
+        Errors: APPROVAL_MISSING when the engine's records do not show every approval that this amount needs. What
+        the provider has, or may have, was approved before: nothing is judged again.
         """
         refund = await self._of(refund_id)
-        await self._require_approval(refund, policy_round)
-        await self._refunds.move(refund.id, Standing.APPROVED, out_of=(Standing.REQUESTED,))
+        if refund.state == Standing.STOPPED:
+            raise EffectStopped(f"refund {refund_id} was stopped before it was made")
+        if not await self._maker.may_have(refund):
+            await self._require_approval(refund, policy_round)
+        await self._refunds.move(refund, Standing.APPROVED, out_of=(Standing.REQUESTED,))
         return RefundStanding.of(refund, await self._maker.make(refund))
 
     async def follow_refund(self, refund_id: str) -> RefundStanding:
@@ -213,7 +218,7 @@ class RefundJobs:
         refund = await self._of(refund_id)
         amount = describe(Money(refund.amount_minor, refund.currency))
         await self._letters.write(
-            await self._cases.order(refund.case_id),
+            refund.case_id,
             f"mail:{refund.id}-refunded{nth(refund)}",
             "refund_paid_back",
             {"amount": amount},
@@ -232,7 +237,8 @@ class RefundJobs:
         if over or not await self._maker.stop(refund):
             return StopResult(stopped=False)
         out_of = (Standing.REQUESTED, Standing.APPROVED, Standing.UNKNOWN, Standing.FAILED)
-        await self._refunds.move(refund.id, Standing.STOPPED, out_of=out_of, over=True, failure=stop_reason)
+        if not await self._refunds.move(refund, Standing.STOPPED, out_of=out_of, over=True, failure=stop_reason):
+            raise Retryable("the refund has moved on", retry_after=LOOK_AGAIN, burns_retry=False)
         await self._cases.write(stopped(refund, stop_reason))
         return StopResult(stopped=True)
 

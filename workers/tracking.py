@@ -94,11 +94,10 @@ class Tracking:
 
     async def mail_on_the_way(self, shopify_order_id: str, shipment: Shipment) -> None:
         """Mail the customer the tracking number of each parcel. Once per parcel."""
-        order = await self._cases.order(shopify_order_id)
         for carrier, number in shipment.sent:
-            key, values = f"mail:{order.id}-sent-{number}", {"carrier": carrier, "tracking_number": number}
+            key, values = f"mail:{shopify_order_id}-sent-{number}", {"carrier": carrier, "tracking_number": number}
             otherwise = "nobody was told of the parcel"
-            await self._letters.write(order, key, "tracking_on_the_way", values, otherwise=otherwise)
+            await self._letters.write(shopify_order_id, key, "tracking_on_the_way", values, otherwise=otherwise)
 
     async def publish_order_fulfilled(self, shopify_order_id: str) -> None:
         """Announce `order_fulfilled`. Once per order, however often its goods are sent."""
@@ -114,13 +113,15 @@ class Tracking:
     ) -> ShipmentFound:
         """Ask the supplier not to send what it has not sent. Natural: cancelled stays cancelled.
 
-        What will never be sent stands in the list from then on, as a parcel under our reference.
+        What will never be sent stands in the list from then on, as a parcel under our reference. A parcel that is
+        not in the list was sent meanwhile: nothing counts as cancelled until the shop and the customer know of it.
         """
         if supplier is None or reference is None:
             return ShipmentFound(shipment)
-        cancelled = await self._suppliers.cancel_order(supplier, reference)
         parcels = shipment.parcels if shipment else ()
-        if not cancelled:
+        cancelled = await self._suppliers.cancel_order(supplier, reference)
+        told = await self._suppliers.get_shipment(supplier, reference)
+        if not cancelled or not set(parcels).issuperset(map(TrackedParcel.of, told.parcels)):
             return ShipmentFound(Shipment(parcels, news=False, complete=False, cancelled=False))
         await self._cases.write(unsent(shopify_order_id, supplier, reference))
         never = TrackedParcel(None, reference, Trouble.NEVER_SHIPPED)

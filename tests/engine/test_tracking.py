@@ -394,6 +394,17 @@ class TestNotReceived:
         [delay] = await order.announced("shipping_delayed")
         assert delay["reason"] == "not_received"
 
+    async def test_the_same_parcel_may_be_missed_again_and_the_rest_paid(self, floor: Floor) -> None:
+        """Each complaint has a refund of its own; together they are no more than was paid."""
+        order, number = await shipped(floor)
+        await order.scanned(number, ParcelState.DELIVERED)
+        assert await order.ends() == "delivered"
+        for complaint, amount, paid in (("ticket-1", 5, [500]), ("ticket-2", 7, [500, 700])):
+            told = {"tracking_number": number, "shopify_order_id": order.case_id, "complaint": complaint}
+            assert (await tell(floor, "parcel_not_received", told)).status_code == 202
+            await decided(order, answer="refund", refund_amount=amount)
+            assert await paid_back(order, "not_received", f"{number}-{complaint}") == paid
+
     async def test_a_parcel_that_is_still_on_its_way_is_watched_on(self, floor: Floor) -> None:
         order, number = await shipped(floor)
         payload = {"tracking_number": number, "shopify_order_id": order.case_id}

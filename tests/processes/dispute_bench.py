@@ -92,14 +92,20 @@ class DisputeBench:
     async def pay_back(self, why: str) -> str:
         """10.00 went back before, as our books have it; the provider's id of it."""
         refund_id, made = await self.ask_for_refund(why), f"re_{why}"
-        out_of = (Standing.REQUESTED,)
-        await self.refunds.move(refund_id, Standing.SETTLED, out_of=out_of, over=True, provider_refund_id=made)
+        await self.move(refund_id, Standing.SETTLED, over=True, provider_refund_id=made)
         return made
+
+    async def move(self, refund_id: str, state: Standing, **changes: Any) -> None:
+        """The refund, until now asked for, stands there."""
+        refund = await self.refunds.get(refund_id)
+        assert refund is not None
+        assert await self.refunds.move(refund, state, out_of=(Standing.REQUESTED,), **changes)
 
     async def write_to_customer(self, template: str, **values: str) -> None:
         """A mail to the customer, as other processes of ours send it."""
+        await self.cases.describe("fulfillment", self.order)
         letters = Letters(self.effects, self.cases)
-        await letters.write(self.order, f"mail:{self.id}:{template}", template, values, otherwise="nothing")
+        await letters.write(self.order.id, f"mail:{self.id}:{template}", template, values, otherwise="nothing")
 
     async def stop_running_refunds(self) -> None:
         await self.jobs.stop_running_refunds(self.id, self.dispute.id, self.charge.id)

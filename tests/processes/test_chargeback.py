@@ -13,6 +13,7 @@ from workers.casefile.cases import Entry
 from workers.casefile.db import Database
 from workers.casefile.refund_models import Standing
 from workers.contracts.chargeback import DisputeInWords, Errors, Evidence
+from workers.ports.carriers import ParcelState
 from workers.ports.events import Event
 from workers.ports.ledger import Posting
 from workers.ports.payments import DisputeState
@@ -94,7 +95,7 @@ class TestStopRunningRefunds:
 
     async def test_what_the_provider_has_already_is_named(self, bench: DisputeBench) -> None:
         refund_id = await bench.ask_for_refund("damaged")
-        await bench.refunds.move(refund_id, Standing.SENT, out_of=(Standing.REQUESTED,))
+        await bench.move(refund_id, Standing.SENT)
         await bench.stop_running_refunds()
         assert await bench.told_to_stop() == []
         assert await bench.sentences() == [f"Refund {refund_id} cannot be stopped: the provider has it"]
@@ -102,7 +103,7 @@ class TestStopRunningRefunds:
     @pytest.mark.parametrize("state", [Standing.SETTLED, Standing.REJECTED, Standing.STOPPED])
     async def test_finished_ones_are_left_alone(self, bench: DisputeBench, state: Standing) -> None:
         refund_id = await bench.ask_for_refund("damaged")
-        await bench.refunds.move(refund_id, state, out_of=(Standing.REQUESTED,), over=True)
+        await bench.move(refund_id, state, over=True)
         await bench.stop_running_refunds()
         assert (await bench.told_to_stop(), await bench.sentences()) == ([], [])
 
@@ -137,6 +138,27 @@ class TestCollectEvidence:
         await bench.send_parcel("JD2")
         found = await bench.collect()
         assert (found.tracked, found.delivered) == (True, False)
+
+    async def test_a_deadline_that_is_moved_is_told(self, bench: DisputeBench) -> None:
+        await bench.get_dispute()
+        moved = replace(bench.dispute, evidence_due_by=bench.dispute.evidence_due_by + timedelta(days=7))
+        bench.payments.disputes[moved.id] = moved
+        for _ in range(2):
+            await bench.get_dispute()
+        told = [each for each in await bench.cases.timeline(bench.id) if each.kind == "dispute"]
+        assert [each.facts["evidence_due_by"] for each in told] == [
+            each.evidence_due_by.isoformat() for each in (bench.dispute, moved)
+        ]
+
+    async def test_a_scan_that_says_nothing_new_in_words_is_kept_too(self, bench: DisputeBench) -> None:
+        await bench.send_parcel("JD1")
+        for _ in range(2):
+            await bench.collect()
+        at = datetime(2026, 3, 8, 9, tzinfo=UTC)
+        await bench.carriers.scan("dhl", "JD1", ParcelState.IN_TRANSIT, at=at, place="Berlin")
+        await bench.collect()
+        kept = [each for each in await bench.cases.timeline(bench.id) if each.kind == "evidence_collected"]
+        assert ["Berlin" in str(each.facts["parcels"]) for each in kept] == [False, True]
 
     async def test_a_number_that_the_carrier_does_not_know_is_not_tracked(self, bench: DisputeBench) -> None:
         facts = {"carrier": "ups", "tracking_number": "1Z"}
@@ -279,6 +301,11 @@ class TestBooksAndNews:
                 f"chargeback_lost:{dispute_id}", "chargeback_lost", {**about, "amount": 4_995, "currency": "EUR"}
             ),
         ]
+
+    async def test_a_deadline_that_was_moved_gets_short_once_more(self, bench: DisputeBench) -> None:
+        for due in ("2026-03-09T00:00:00+00:00", "2026-03-09T00:00:00+00:00", "2026-03-16T00:00:00+00:00"):
+            await bench.jobs.remind_deciders(bench.id, bench.dispute.id, due)
+        assert (len(bench.events.events), len(bench.alerts.pushes)) == (2, 2)
 
     async def test_other_systems_hear_that_time_gets_short_and_that_it_is_over(self, bench: DisputeBench) -> None:
         dispute_id, due = bench.dispute.id, "2026-03-09T00:00:00+00:00"

@@ -151,6 +151,16 @@ class TestCancelUnsent:
         found = await bench.tracking.cancel_unsent(bench.id, "cj", reference(bench))
         assert found == ShipmentFound(Shipment((), news=False, complete=False, cancelled=False))
 
+    async def test_a_parcel_that_is_sent_meanwhile_is_told_first(self, bench: Bench) -> None:
+        await ship(bench, FIRST, complete=False)
+        known = await ask(bench)
+        await ship(bench, SECOND, complete=False)
+        found = await bench.tracking.cancel_unsent(bench.id, "cj", reference(bench), known)
+        assert found == ShipmentFound(Shipment((FIRST,), news=False, complete=False, cancelled=False))
+        found = await bench.tracking.cancel_unsent(bench.id, "cj", reference(bench), await ask(bench))
+        assert found.shipment is not None
+        assert (found.shipment.cancelled, len(found.shipment.parcels)) == (True, 3)
+
     async def test_without_a_supplier_there_is_nothing_to_cancel(self, bench: Bench) -> None:
         assert await bench.tracking.cancel_unsent(bench.id, None, None, ONE) == ShipmentFound(ONE)
 

@@ -11,7 +11,7 @@ from workers.runtime.errors import NeedsHuman
 
 
 def seen(dispute: Dispute) -> Entry:
-    """What the timeline says of a dispute, once per state."""
+    """What the timeline says of a dispute, once per state and deadline."""
     facts = {
         "dispute_id": dispute.id,
         "charge_id": dispute.charge_id,
@@ -24,7 +24,8 @@ def seen(dispute: Dispute) -> Entry:
     words = dispute.reason.replace("_", " "), dispute.state.replace("_", " ")
     due = f"{dispute.evidence_due_by:%d %B %Y, %H:%M} UTC"
     sentence = f"{describe(dispute.amount)} claimed back: {words[0]} ({words[1]}, to be answered by {due})"
-    return Entry(dispute.order_id, f"dispute:{dispute.id}:{dispute.state}", "dispute", sentence, facts)
+    key = f"dispute:{dispute.id}:{dispute.state}:{facts['evidence_due_by']}"
+    return Entry(dispute.order_id, key, "dispute", sentence, facts)
 
 
 def about_refund(refund_id: str, case_id: str, dispute_id: str, *, sent: bool) -> Entry:

@@ -57,11 +57,17 @@ class Maker:
         except (OutcomeUnknown, Unavailable) as error:
             if isinstance(error, Unavailable) and refund.state != Standing.UNKNOWN:
                 raise
-            await self._refunds.move(refund.id, Standing.UNKNOWN, out_of=OPEN)
+            await self._refunds.move(refund, Standing.UNKNOWN, out_of=OPEN)
             key = f"refund_unknown:{refund.id}:{refund.attempt}"
             standing = "The provider gave no clear answer: it may have been made, or not"
             return await self._tell(refund, key, "refund_unknown", Stand(Standing.UNKNOWN, standing))
         return await self._made(refund, made)
+
+    async def may_have(self, refund: Refund) -> bool:
+        """Whether the provider has it, or may; of one that was approved only the journal and the provider know."""
+        if refund.state == Standing.APPROVED:
+            return await self._journal.settle(self._intent(refund)) is not None
+        return refund.state in {Standing.UNKNOWN, Standing.SENT, Standing.SETTLED}
 
     async def follow(self, refund: Refund) -> Stand:
         """Ask the provider; what surely never got there is made. Once, as above."""
@@ -86,9 +92,7 @@ class Maker:
         if by_hand:
             stand, changes = Stand(Standing.SETTLED, "Paid back by hand"), {}
         out_of = (Standing.FAILED, *OPEN)
-        await self._refunds.move(
-            refund.id, stand.state, out_of=out_of, over=True, provider_refund_id=None, **changes
-        )
+        await self._refunds.move(refund, stand.state, out_of=out_of, over=True, provider_refund_id=None, **changes)
         return await self._tell(refund, f"refund_closed:{refund.id}{nth(refund)}", "refund_closed", stand)
 
     async def returned(self, refund: Refund) -> Made | None:
@@ -114,7 +118,7 @@ class Maker:
             return await self._failed(refund, made.failure or "failed")
         state = STANDS[made.state]
         await self._refunds.move(
-            refund.id,
+            refund,
             state,
             out_of=(Standing.FAILED, *OPEN),
             over=state == Standing.SETTLED,
@@ -127,7 +131,7 @@ class Maker:
         return await self._tell(refund, f"refund_settled:{refund.id}{nth(refund)}", "refund_settled", settled)
 
     async def _failed(self, refund: Refund, failure: str) -> Stand:
-        await self._refunds.move(refund.id, Standing.FAILED, out_of=OPEN, failure=failure)
+        await self._refunds.move(refund, Standing.FAILED, out_of=OPEN, failure=failure)
         key = f"refund_failed:{refund.id}:{refund.attempt}:{failure}"
         stand = Stand(Standing.FAILED, f"The provider did not pay it back: {words(failure)}")
         return await self._tell(refund, key, "refund_failed", stand)

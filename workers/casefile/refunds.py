@@ -7,22 +7,29 @@ but never not at all.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Integer, and_, cast, func, or_, select, tuple_, update
+from sqlalchemy import and_, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.db import Database
+from workers.casefile.record_models import Instance
 from workers.casefile.refund_models import Refund, RefundApproval, Standing
 from workers.casefile.refundable import SHARES, Share
 from workers.ports.payments import Charge
 from workers.ports.values import Money
+from workers.runtime.errors import Retryable
 
 RESERVING = (Standing.REQUESTED, Standing.APPROVED, Standing.SENT, Standing.UNKNOWN, Standing.SETTLED)
 """States whose amount nobody else may have; a failed refund keeps its own until it is given up."""
 UNFINISHED = (Standing.REQUESTED, Standing.APPROVED, Standing.SENT, Standing.UNKNOWN, Standing.FAILED)
 """States in which something may still happen, unless `finished_at` says otherwise."""
+UNCLEAR = (Standing.APPROVED, Standing.UNKNOWN)
+"""States in which the provider may have it without our knowing."""
+ANOTHER_TAKES = timedelta(seconds=30)
+"""How long another refund is given until it is looked at again."""
 NOTHING_LEFT = "nothing_refundable"
 WRONG_CURRENCY = "wrong_currency"
 DISPUTED = "payment_disputed"
@@ -127,6 +134,15 @@ async def enter(session: AsyncSession, wanted: Wanted, charge: Charge, left: Lef
     await session.flush()
 
 
+async def _wait_for_others(session: AsyncSession, wanted: Wanted, left: Left) -> None:
+    """What the provider has, and we do not know of yet, is counted there and here: nothing is cut for that."""
+    if left.minor >= wanted.amount.minor:
+        return
+    unclear = exists().where(Refund.case_id == wanted.order_id, Refund.state.in_(UNCLEAR))
+    if await session.scalar(select(unclear)):
+        raise Retryable("another refund is on its way", retry_after=ANOTHER_TAKES, burns_retry=False)
+
+
 async def of_order(session: AsyncSession, order_id: str) -> Sequence[Refund]:
     """An order's refunds, oldest first."""
     refunds = select(Refund).where(Refund.case_id == order_id).order_by(Refund.requested_at, Refund.id)
@@ -164,6 +180,14 @@ class Refunds:
                 if refund.state in UNFINISHED and refund.finished_at is None
             ]
 
+    async def is_with_another(self, refund: Refund, instance: int) -> bool:
+        """Whether another process instance than this one is at it, by the engine's records."""
+        going_on = exists().where(
+            Instance.key == refund.process_instance_key, Instance.key != instance, Instance.state == "open"
+        )
+        async with self._database.sessions() as session:
+            return bool(await session.scalar(select(going_on)))
+
     async def unasked_before(self, refund: Refund) -> int:
         """What earlier refunds of the order come to that nobody approved. Never gets more, as they are earlier."""
         approved = (
@@ -185,12 +209,16 @@ class Refunds:
     async def enter(
         self, wanted: Wanted, charge: Charge, taken: Mapping[str, int], instance: int | None
     ) -> tuple[Refund, Left]:
-        """Reserve, and say which instance does it: the first one that comes. Idempotent by id."""
+        """Reserve, and say which instance does it: the first one that comes. Idempotent by id.
+
+        Raises Retryable while less is left only because another refund may be counted twice.
+        """
 
         async def work(session: AsyncSession) -> tuple[Refund, Left]:
             await lock(session, wanted.order_id)
             left = await left_of(session, charge, taken, wanted.id)
             if await session.get(Refund, wanted.id) is None:
+                await _wait_for_others(session, wanted, left)
                 await enter(session, wanted, charge, left)
             ours = update(Refund).where(Refund.id == wanted.id, Refund.process_instance_key.is_(None))
             await session.execute(ours.values(process_instance_key=instance))
@@ -201,14 +229,18 @@ class Refunds:
         return await self._database.run(work)
 
     async def move(
-        self, refund_id: str, to: Standing, *, out_of: Collection[Standing], over: bool = False, **changes: Any
-    ) -> None:
-        """Change where it stands, if it stands where that is possible. Idempotent."""
+        self, refund: Refund, to: Standing, *, out_of: Collection[Standing], over: bool = False, **changes: Any
+    ) -> bool:
+        """Change where it stands, if it stands where that is possible and it is the same attempt. Idempotent.
+
+        False when it stands elsewhere by now.
+        """
         values = {"state": to, "changed_at": func.now(), **changes}
         if over:
             values["finished_at"] = func.coalesce(Refund.finished_at, func.now())
-        change = update(Refund).where(Refund.id == refund_id, Refund.state.in_((*out_of, to)))
-        await self._database.run(lambda session: session.execute(change.values(values)))
+        same = and_(Refund.id == refund.id, Refund.attempt == refund.attempt)
+        change = update(Refund).where(same, Refund.state.in_((*out_of, to))).values(values).returning(Refund.id)
+        return await self._database.run(lambda session: session.scalar(change)) is not None
 
     async def came_back(self, refund: Refund, failure: str, instance: int) -> None:
         """A settled one has failed after all, and is this instance's from now on. Idempotent by attempt.
@@ -231,16 +263,11 @@ class Refunds:
         await self._database.run(lambda session: session.execute(change))
 
     async def try_again(self, refund_id: str, state: Standing) -> None:
-        """A failed refund is asked for anew, one that may be there under its old reference. Idempotent."""
+        """A failed refund is asked for anew, as another attempt; what may be there stays as it is. Idempotent."""
         change = (
             update(Refund)
-            .where(Refund.id == refund_id, Refund.state.in_((Standing.FAILED, Standing.UNKNOWN)))
-            .values(
-                state=state,
-                failure=None,
-                attempt=Refund.attempt + cast(Refund.state == Standing.FAILED, Integer),
-                changed_at=func.now(),
-            )
+            .where(Refund.id == refund_id, Refund.state == Standing.FAILED)
+            .values(state=state, failure=None, attempt=Refund.attempt + 1, changed_at=func.now())
         )
         await self._database.run(lambda session: session.execute(change))
 
