@@ -55,6 +55,12 @@ class Run:
         value = {"type": "t", "retries": 3, "elementId": "Task_Look", "variables": variables}
         self._tell("JOB", intent, value)
 
+    def answers(self, reply: str) -> None:
+        """Somebody completes a task by a text."""
+        value = {"userTaskKey": self.key, "elementId": "Task_Answer", "assignee": "kim", "candidateGroupsList": []}
+        value |= {"dueDate": "", "priority": 50, "variables": {"reply": reply}}
+        self._tell("USER_TASK", "COMPLETED", value)
+
     def incident(self, key: int, intent: str = "CREATED") -> None:
         value = {"elementId": "Task_Look", "jobKey": -1, "errorType": "UNKNOWN", "errorMessage": "No."}
         self._tell("INCIDENT", intent, value, key=key)

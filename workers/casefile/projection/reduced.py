@@ -21,7 +21,7 @@ HELD_TO_ITS_INPUTS = frozenset({"refund_policy"})
 UNREAD = "unread"
 """Of a record whose facts we could not read: its value, as it was sent."""
 KEPT_LEVELS, CUT = 100, "…"
-"""JSON can be read with about 1,000 levels, and written with 254: of what is deeper than that, so many are kept."""
+"""JSON can be read with 1,024 levels, and written with 254: of what is deeper than that, so many are kept."""
 
 
 class Reduced(NamedTuple):
