@@ -61,6 +61,17 @@ class Run:
         value |= {"dueDate": "", "priority": 50, "variables": {"reply": reply}}
         self._tell("USER_TASK", "COMPLETED", value)
 
+    def decides(self, asked: str) -> None:
+        """By a table that was asked this."""
+        value = {"decisionId": "d", "decisionName": "D", "decisionVersion": 1, "decisionRequirementsKey": 1}
+        inputs = [{"inputId": "i", "inputValue": f'"{asked}"'}]
+        value |= {
+            "elementId": "Task_Decide",
+            "decisionOutput": "1",
+            "evaluatedDecisions": [{"evaluatedInputs": inputs}],
+        }
+        self._tell("DECISION_EVALUATION", "EVALUATED", value)
+
     def incident(self, key: int, intent: str = "CREATED") -> None:
         value = {"elementId": "Task_Look", "jobKey": -1, "errorType": "UNKNOWN", "errorMessage": "No."}
         self._tell("INCIDENT", intent, value, key=key)

@@ -253,6 +253,33 @@ class TestErased:
         assert erased == erasure.OfCustomer((self.TICKET,), {})
         assert "anarie" not in await self.all_that_is_left(database)
 
+    async def test_what_the_engine_refused_and_what_could_not_be_read_goes_too(
+        self, database: Database, told: Told, triage: Run
+    ) -> None:
+        triage.answers("Kanarie")
+        triage.decides("Kanarie")
+        for unreadable in told.records[-2:]:
+            for field in ("priority", "decisionName"):
+                unreadable["value"].pop(field, None)
+        self.ends(told)
+        await self.take_ticket(database)
+        await take_in(database, told.records)
+        async with database.transaction() as session:
+            session.add(
+                InboxRow(
+                    source="chat", process="triage", message_name="m", correlation_key=self.TICKET,
+                    time_to_live_ms=1, variables={"text": "Kanarie"}, dedupe_key="m", body_sha256=b"",
+                    trace_id="", refused_at=at(1),
+                )
+            )  # fmt: skip
+        assert (await self.all_that_is_left(database)).count("'unread'") == 2
+        assert await erasure.erase(database, self.TICKET, "kim") is not None
+        assert "anarie" not in await self.all_that_is_left(database)
+        async with database.sessions() as session:
+            theirs = select(InboxRow.variables).where(InboxRow.correlation_key == self.TICKET)
+            assert list(await session.scalars(theirs)) == [{}]
+        assert wrong(await rebuild(database)) == set()
+
     async def test_an_order_is_not_while_a_ticket_of_it_goes_on_elsewhere(
         self, database: Database, told: Told, triage: Run
     ) -> None:

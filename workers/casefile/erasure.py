@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, func, literal, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, Text, func, literal, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile import ticket_erasure
 from workers.casefile.audit_models import AuditEntry
 from workers.casefile.db import Database
 from workers.casefile.models import Base, Case, CustomerRequest, InboxRow, TimelineEntry
+from workers.casefile.projection.reduced import UNREAD
 from workers.casefile.record_models import Instance, Record
 from workers.casefile.refund_models import Refund, RefundApproval
 from workers.casefile.seal import ERASED, ERASED_UP_TO
@@ -135,15 +136,18 @@ async def _erase(session: AsyncSession, case_id: str, actor: str) -> int:
     refunds = select(Refund.id).where(Refund.case_id == case_id)
     await session.execute(update(Refund).where(Refund.case_id == case_id).values(evidence=None))
     await session.execute(update(RefundApproval).where(RefundApproval.refund_id.in_(refunds)).values(reason=None))
-    await session.execute(
-        update(Record)
-        .where(
-            Record.process_instance_key.in_(select(Instance.key).where(_part_of(ids))),
-            Record.facts.has_key("variables"),
-        )
-        .values(facts=Record.facts.op("-", return_type=JSONB())(literal("variables")))
-    )
+    await _erase_records(session, ids)
     return erased
+
+
+async def _erase_records(session: AsyncSession, case_ids: Collection[str]) -> None:
+    """What was written into forms; of records that could not be read, what decisions were asked, too."""
+    told, facts = Record.facts, Record.facts.op("-", return_type=JSONB())(literal("variables"))
+    for name in ("variables", "evaluatedDecisions"):
+        facts = facts.op("#-", return_type=JSONB())(literal([UNREAD, name], ARRAY(Text())))
+    theirs = Record.process_instance_key.in_(select(Instance.key).where(_part_of(case_ids)))
+    holding = or_(told.has_key("variables"), told.has_key(UNREAD))
+    await session.execute(update(Record).where(theirs, holding).values(facts=facts))
 
 
 def _part_of(case_ids: Collection[str]) -> ColumnElement[bool]:
@@ -184,12 +188,13 @@ async def _erase_timeline(session: AsyncSession, case_id: str, actor: str) -> in
 
 
 def _messages(case_id: str) -> Any:
-    """What arrived about a case and was passed on: under its own key, or its instances', or its questions'."""
+    """What arrived about a case and does not wait for the engine any more, be it that this refused it: under the
+    case's own key, or its instances', or its questions'."""
     questions = select(CustomerRequest.id).where(CustomerRequest.case_id == case_id)
     instances = select(Instance.correlation_key).where(Instance.case_id == case_id)
     key = InboxRow.correlation_key
     ours = or_(key == case_id, key.in_(questions), key.in_(instances))
-    return select(InboxRow).where(ours, InboxRow.published_at.is_not(None))
+    return select(InboxRow).where(ours, or_(InboxRow.published_at.is_not(None), InboxRow.refused_at.is_not(None)))
 
 
 def _columns(row: Base) -> dict[str, Any]:
