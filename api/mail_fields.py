@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -17,23 +19,33 @@ _NAME = re.compile(rb"[;\s]name=\"([^\"\r\n]{1,100})\"", re.IGNORECASE)
 _FILE = re.compile(rb"[;\s]filename\*?=", re.IGNORECASE)
 
 
-async def read(request: Request) -> tuple[bytes, dict[str, str]]:
-    """The body as it came and its fields, each at its first appearance; files are left out."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A mail as it came. Nothing but the signature is to be read of `claimed`."""
+
+    raw: bytes
+    claimed: dict[str, str]
+    is_json: bool
+
+    def fields(self) -> dict[str, str]:
+        """Each at its first appearance; files are left out. Costly, when it was made to be: verify it first."""
+        return _flat(strict_json.parse(self.raw, mend=True)) if self.is_json else self.claimed
+
+
+async def read(request: Request) -> Sent:
+    """The body, and what it says of its signature."""
     raw = await body.read(request, types=TYPES)
     content_type = request.headers["content-type"]
     match content_type.partition(";")[0].strip().lower():
         case "application/json":
-            fields = _from_json(raw)
+            return Sent(raw, _flat(strict_json.glance(raw)), is_json=True)
         case body.MULTIPART:
-            fields = _first(_from_parts(raw, content_type))
-        case _:
-            fields = _first(_from_form(raw))
-    return raw, fields
+            return Sent(raw, _first(_from_parts(raw, content_type)), is_json=False)
+    return Sent(raw, _first(_from_form(raw)), is_json=False)
 
 
-def _from_json(raw: bytes) -> dict[str, str]:
+def _flat(value: Any) -> dict[str, str]:
     """Texts and numbers; Mailgun has its signature in an object of its own."""
-    value = strict_json.parse(raw, mend=True)
     if not isinstance(value, dict):
         raise Problem("invalid", "The body has to be an object.")
     signature = value.get("signature")

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from workers.ports.certificates import CertificateStore
+from workers.runtime.errors import Unavailable
 
 SIGNERS: Mapping[str, str] = {
     "api.paypal.com": "messageverificationcerts.paypal.com",
@@ -25,8 +26,13 @@ SIGNERS: Mapping[str, str] = {
 }
 """Hosts that publish certificates, and whom these must be made out to."""
 ALGORITHM = "SHA256withRSA"
-KEPT, KEPT_FOR, MISSED_FOR = 16, timedelta(hours=6), timedelta(minutes=1)
-"""So many keys, so long; for a while also that there is none, so that nobody makes us ask over and over."""
+KEPT, KEPT_FOR = 16, timedelta(hours=6)
+"""So many keys, so long."""
+MISSES, MISSED_FOR, AWAY_FOR = 1_000, timedelta(minutes=1), timedelta(seconds=5)
+"""For a while also that there is none, or that PayPal did not answer, so that nobody makes us ask over and over.
+In a place of their own: anybody may name addresses without one, and that must not cost us a key."""
+MOST_ASKING = 8
+"""Deliveries that wait for a certificate at once; others are told to try again."""
 _ADDRESS = re.compile(r"https://([a-z.-]+)/v1/notifications/certs/CERT-[A-Za-z0-9-]{1,100}")
 
 
@@ -49,6 +55,8 @@ class Delivery:
 class _Kept:
     key: rsa.RSAPublicKey | None
     until: datetime
+    away: bool = False
+    """Nobody answered."""
 
 
 class PayPal:
@@ -56,15 +64,17 @@ class PayPal:
 
     def __init__(self, certificates: CertificateStore) -> None:
         self._certificates = certificates
-        self._kept: dict[str, _Kept] = {}
-        self._asking = asyncio.Lock()
+        self._keys: dict[str, _Kept] = {}
+        self._misses: dict[str, _Kept] = {}
+        self._one_at_a_time = asyncio.Lock()
+        self._asking = 0
 
     async def check(self, delivery: Delivery, body: bytes, webhook_ids: Sequence[str]) -> None:
         """Return when it is PayPal's and for one of `webhook_ids`, else raise NotFromPayPalError.
 
         Nobody is asked for a certificate that lies elsewhere. How old the delivery is does not matter: PayPal
         repeats for three days, and a dispute is taken once whoever repeats it. Raises Unavailable when PayPal does
-        not answer.
+        not answer, or too many wait for it.
         """
         signer = _signer_of(delivery.certificate_url)
         if delivery.algorithm != ALGORITHM:
@@ -81,24 +91,44 @@ class PayPal:
 
     async def _key_at(self, url: str, signer: str) -> rsa.RSAPublicKey | None:
         """The key that PayPal signs with, if the address has one that is to be trusted."""
-        if (kept := self._kept_at(url)) is None:
-            async with self._asking:
-                if (kept := self._kept_at(url)) is None:
-                    text = await self._certificates.fetch(url)
-                    kept = self._keep(url, _trusted_key(text or b"", signer, self._certificates.roots()))
+        kept = self._kept_at(url) or await self._ask(url, signer)
+        if kept.away:
+            raise Unavailable("certificates: no answer")
         return kept.key
 
-    def _kept_at(self, url: str) -> _Kept | None:
-        kept = self._kept.get(url)
-        return kept if kept is not None and datetime.now(UTC) < kept.until else None
+    async def _ask(self, url: str, signer: str) -> _Kept:
+        """One after the other, each once for all that wait for it."""
+        if self._asking >= MOST_ASKING:
+            raise Unavailable("certificates: too many wait for one")
+        self._asking += 1
+        try:
+            async with self._one_at_a_time:
+                return self._kept_at(url) or await self._fetch(url, signer)
+        finally:
+            self._asking -= 1
 
-    def _keep(self, url: str, key: rsa.RSAPublicKey | None) -> _Kept:
-        kept = _Kept(key, datetime.now(UTC) + (MISSED_FOR if key is None else KEPT_FOR))
-        self._kept.pop(url, None)
-        self._kept[url] = kept
-        while len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
-        return kept
+    async def _fetch(self, url: str, signer: str) -> _Kept:
+        try:
+            text = await self._certificates.fetch(url)
+        except Unavailable:
+            return _keep(self._misses, MISSES, url, _Kept(None, datetime.now(UTC) + AWAY_FOR, away=True))
+        key = _trusted_key(text or b"", signer, self._certificates.roots())
+        if key is None:
+            return _keep(self._misses, MISSES, url, _Kept(None, datetime.now(UTC) + MISSED_FOR))
+        return _keep(self._keys, KEPT, url, _Kept(key, datetime.now(UTC) + KEPT_FOR))
+
+    def _kept_at(self, url: str) -> _Kept | None:
+        found = (self._keys.get(url), self._misses.get(url))
+        return next((kept for kept in found if kept is not None and datetime.now(UTC) < kept.until), None)
+
+
+def _keep(place: dict[str, _Kept], most: int, url: str, kept: _Kept) -> _Kept:
+    """The oldest goes when there are too many."""
+    place.pop(url, None)
+    place[url] = kept
+    while len(place) > most:
+        del place[next(iter(place))]
+    return kept
 
 
 def _signer_of(url: str) -> str:

@@ -58,10 +58,10 @@ class Server(uvicorn.Server):
 
 
 class PromptProtocol(HttpToolsProtocol):
-    """Closes a connection that has not sent the head of its first request in time, or sends one without end.
+    """Closes a connection that does not send the whole head of its next request in time, or sends one without end.
 
-    uvicorn has a time limit between requests, and none for a head that arrives byte by byte; its parser has no
-    limit for a head's size.
+    uvicorn has a time limit between requests, which the first byte ends, and none for a head that arrives byte by
+    byte, nor for the rest of a body whose request was answered; its parser has no limit for a head's size.
     """
 
     _patience: asyncio.TimerHandle | None = None
@@ -70,12 +70,11 @@ class PromptProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock."""
         super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn narrows it to the same thing
-        self._patience = self.loop.call_later(HEAD_SECONDS, self._give_up)
+        self._start_clock()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
-        if self._patience is not None:
-            self._patience.cancel()
+        self._stop_clock()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -84,17 +83,28 @@ class PromptProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of this request is too long.")
+        if self._patience is None and self._owes_a_head:
+            self._start_clock()
 
     def on_headers_complete(self) -> None:
         """What follows is the body, or the next head."""
         super().on_headers_complete()
         self._head_bytes = 0
+        self._stop_clock()
 
     def on_body(self, body: bytes) -> None:
         """This was no head."""
         super().on_body(body)
         self._head_bytes = 0
 
-    def _give_up(self) -> None:
-        if self.cycle is None:
-            self.transport.close()
+    @property
+    def _owes_a_head(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _start_clock(self) -> None:
+        self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stop_clock(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None

@@ -40,6 +40,19 @@ def parse(body: bytes, *, mend: bool = False) -> Any:
     return _mended(value) if mend else value
 
 
+def glance(body: bytes) -> Any:
+    """The value of a JSON text whose sender is not known yet: to find a signature in it, and for nothing else.
+
+    400 for what is not JSON. `parse` costs fifty times as much.
+    """
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:
+        raise Problem("bad-json", "The body is not JSON.") from None
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):

@@ -5,10 +5,11 @@ A customer's message is taken once for ever. Whatever they write is text; the en
 
 import base64
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Request
+from pydantic import SecretStr
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -84,22 +85,19 @@ async def from_zendesk(
 async def from_mail(request: Request, intake: Annotated[Intake, Depends()]) -> TicketAnswer:
     """Idempotent by sender and message id, for ever. It belongs to the sender's ticket that it refers to, or that
     its subject names as `[ticket mail-…]`; else it opens one. Files are left out."""
-    raw, fields = await mail_fields.read(request)
-    timestamp, token, sent = (fields.get(name, "") for name in ("timestamp", "token", "signature"))
-    signed = (timestamp + token).encode("utf-8", "replace")
-    ascii_only = sent if sent.isascii() else ""
-    secrets = intake.settings.mail_secrets
-    signatures.verify(signed, ascii_only, secrets, written=bytes.hex, header="The signature")
-    signatures.verify_age(timestamp, header="The timestamp")
+    secrets = signatures.some(intake.settings.mail_secrets)
+    sent = await mail_fields.read(request)
+    _verify_mail(sent.claimed, secrets)
+    fields = sent.fields()
     mail = _or_invalid(lambda: inbound_mail.read(fields))
     if mail is None:
         return NOTHING
 
     async def find(session: AsyncSession) -> Written:
-        await _only_for(session, token, mail)
+        await _only_for(session, fields.get("token", ""), mail)
         return await _in_its_ticket(session, mail)
 
-    return _answer(await intake.take(find, raw))
+    return _answer(await intake.take(find, sent.raw))
 
 
 @router.post(
@@ -132,6 +130,15 @@ async def from_chat(
 
 def _in_base64(digest: bytes) -> str:
     return base64.b64encode(digest).decode()
+
+
+def _verify_mail(claimed: Mapping[str, str], secrets: Sequence[SecretStr]) -> None:
+    """401 unless timestamp and token are signed, and the timestamp is of now."""
+    timestamp, token, signature = (claimed.get(name, "") for name in ("timestamp", "token", "signature"))
+    signed = (timestamp + token).encode("utf-8", "replace")
+    ascii_only = signature if signature.isascii() else ""
+    signatures.verify(signed, ascii_only, secrets, written=bytes.hex, header="The signature")
+    signatures.verify_age(timestamp, header="The timestamp")
 
 
 def _or_invalid(read: Callable[[], T]) -> T:

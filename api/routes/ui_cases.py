@@ -31,7 +31,7 @@ class Asked:
     sort: Sort = Sort.NEWEST
     opened_before: Word = ""
     unsettled: bool = False
-    after: Word = ""
+    after: Annotated[str, Query(max_length=300)] = ""
 
     @property
     def narrowing(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 
 import httpx
 import pytest
@@ -142,6 +143,41 @@ async def test_slow_head_is_not_waited_for(address: tuple[str, int], monkeypatch
     assert await _talk(address, b"POST /webhooks/shopify/orders-paid HTTP/1.1\r\nHost:") == b""
 
 
+@pytest.mark.parametrize("more", [b"POST / HTTP/1.1", b"\r\n" * 8], ids=["a head", "empty lines"])
+async def test_a_later_head_is_not_waited_for_either(
+    more: bytes, address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    request = b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
+    answered, seconds = await _dribble(address, request, more)
+    assert answered.startswith(b"HTTP/1.1 404 ")
+    assert seconds < 1.5
+
+
+async def test_the_rest_of_a_body_is_not_waited_for_once_it_was_answered(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    request = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n"
+    _, seconds = await _dribble(address, request, b"x" * 16)
+    assert seconds < 1.5
+
+
+async def test_who_sends_heads_in_time_is_served_as_often_as_they_like(
+    address: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In two parts, for longer in all than one may take."""
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    reader, writer = await asyncio.open_connection(*address)
+    for _ in range(5):
+        for part in (b"GET /nowhere HTTP/1.1\r\nHo", b"st: x\r\n\r\n"):
+            writer.write(part)
+            await asyncio.sleep(0.1)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 404 ")
+        await reader.readuntil(b"}")
+    writer.close()
+
+
 async def test_a_head_without_end_is_not_read(address: tuple[str, int]) -> None:
     """Neither many headers nor a long one fill the memory."""
     head = b"POST /webhooks/shopify/orders-paid HTTP/1.1\r\nHost: x\r\nX-Long: "
@@ -174,3 +210,20 @@ async def _talk(address: tuple[str, int], sent: bytes) -> bytes:
     writer.close()
     await writer.wait_closed()
     return answer
+
+
+async def _dribble(address: tuple[str, int], request: bytes, more: bytes) -> tuple[bytes, float]:
+    """Send a request, and once it is answered byte by byte: the answer's head, and for how long that went well."""
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(request)
+    answered = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    began, rest = time.monotonic(), asyncio.create_task(reader.read())
+    with contextlib.suppress(ConnectionError):
+        for byte in more:
+            if rest.done():
+                break
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.2)
+    rest.cancel()
+    writer.close()
+    return answered, time.monotonic() - began

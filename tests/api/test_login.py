@@ -15,6 +15,7 @@ from argon2.profiles import PRE_21_2
 from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
+from api import csrf
 from api.people import Role
 from tests.api.conftest import BEARER
 from tests.api.people import COOKIE, PASSWORD, add, client_at, new_name
@@ -110,6 +111,13 @@ class TestLogIn:
         assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
         client.cookies.clear()
         assert (await log_in(client, ada)).status_code == 303
+
+    async def test_without_the_form_s_cookie_no_token_fits(self, client: httpx.AsyncClient, ada: str) -> None:
+        """Not even the one that is made of nothing, which anybody can work out."""
+        sent = {"csrf": csrf.token_for(""), "name": ada, "password": PASSWORD}
+        answer = await client.post("/login", data=sent)
+        assert answer.status_code == 403
+        assert COOKIE not in client.cookies
 
     async def test_over_tls_the_cookie_is_secure_and_for_this_host_only(self, app: FastAPI, ada: str) -> None:
         assembled = app.state.assembled
@@ -389,15 +397,15 @@ class TestForgedForms:
         assert (await client.get("/cases")).status_code == 200
 
     async def test_without_what_our_page_knows(self, client: httpx.AsyncClient, ada: str) -> None:
-        for csrf in ({}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": "é"}):
+        for token in ({}, {"csrf": ""}, {"csrf": "0" * 64}, {"csrf": "é"}):
             assert (
-                await client.post("/login", data={"name": ada, "password": PASSWORD, **csrf})
+                await client.post("/login", data={"name": ada, "password": PASSWORD, **token})
             ).status_code == 403
         assert COOKIE not in client.cookies
         mine = await csrf_of(client)
         await log_in(client, ada)
-        for csrf in ({}, {"csrf": ""}, {"csrf": mine}):
-            assert (await client.post("/logout", data={"x": "y", **csrf})).status_code == 403
+        for token in ({}, {"csrf": ""}, {"csrf": mine}):
+            assert (await client.post("/logout", data={"x": "y", **token})).status_code == 403
             assert (await client.post("/tasks/5/unclaim", headers={"X-CSRF-Token": "x"})).status_code == 403
         assert (await client.get("/cases")).status_code == 200
 

@@ -1,6 +1,7 @@
 """Webhooks of PayPal: who is believed, what is kept, and what becomes of everything else."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
-from api.paypal import PayPal
+from api.paypal import KEPT, MOST_ASKING, PayPal
 from tests.api.conftest import (
     OLD_WEBHOOK_ID,
     WEBHOOK_ID,
@@ -347,13 +348,67 @@ async def test_an_address_without_certificate_is_not_asked_again_and_again(
     assert certificates.fetched == [nothing]
 
 
+async def test_addresses_without_certificate_do_not_cost_us_the_genuine_one(
+    paypal: Send, certificates: MockCertificates
+) -> None:
+    """Anybody may name them, without a signature."""
+    event = paypal_event(f"PP-D-{next(numbers)}")
+    assert (await paypal(event)).status_code == 200
+    for number in range(KEPT + 1):
+        nothing = f"https://api.paypal.com/v1/notifications/certs/CERT-{number}"
+        assert (await paypal(event, changes={"PayPal-Cert-Url": nothing})).status_code == 401
+    assert (await paypal(event)).status_code == 200
+    assert certificates.fetched.count(URL) == 1
+
+
+async def test_an_address_that_does_not_answer_is_not_asked_again_at_once(app: FastAPI, paypal: Send) -> None:
+    away = Away()
+    app.state.paypal = PayPal(away)
+    for _ in range(3):
+        assert_problem(await paypal(paypal_event("PP-D-1")), 503, "unavailable")
+    assert away.fetched == [URL]
+
+
+async def test_few_wait_for_a_certificate_and_nobody_whose_key_is_known(
+    app: FastAPI, certificates: MockCertificates, paypal: Send
+) -> None:
+    answers = asyncio.Event()
+
+    class Slow(MockCertificates):
+        async def fetch(self, url: str) -> bytes | None:
+            if url != URL:
+                await answers.wait()
+            return await certificates.fetch(url)
+
+        def roots(self) -> Sequence[bytes]:
+            return certificates.roots()
+
+    app.state.paypal = PayPal(Slow())
+    event = paypal_event(f"PP-D-{next(numbers)}")
+    assert (await paypal(event)).status_code == 200
+    base = "https://api.paypal.com/v1/notifications/certs/CERT-"
+    slow = [
+        asyncio.ensure_future(paypal(event, changes={"PayPal-Cert-Url": f"{base}{number}"}))
+        for number in range(MOST_ASKING + 3)
+    ]
+    done, waiting = await asyncio.wait(slow, timeout=1)
+    assert [task.result().status_code for task in done] == [503] * 3
+    assert (await paypal(event)).status_code == 200
+    answers.set()
+    assert {(await task).status_code for task in waiting} == {401}
+
+
+class Away(MockCertificates):
+    """Does not answer."""
+
+    async def fetch(self, url: str) -> bytes | None:
+        self.fetched.append(url)
+        raise Unavailable("away")
+
+
 async def test_while_paypal_does_not_answer_it_is_told_to_try_again(
     client: httpx.AsyncClient, app: FastAPI
 ) -> None:
-    class Away(MockCertificates):
-        async def fetch(self, url: str) -> bytes | None:
-            raise Unavailable("away")
-
     away = Away()
     app.state.paypal = PayPal(away)
     raw = raw_of(paypal_event("PP-D-1"))

@@ -56,6 +56,20 @@ async def test_records_become_tasks(bridge: httpx.AsyncClient, client: httpx.Asy
     assert (await client.get(f"/tasks/{key}", headers=BEARER)).json()["state"] == "open"
 
 
+@pytest.mark.parametrize("levels", [250, 300, 990])
+async def test_a_task_that_was_answered_by_something_nested_deeply_is_completed(
+    levels: int, bridge: httpx.AsyncClient, client: httpx.AsyncClient
+) -> None:
+    """As the engine takes it. Answered by anything but 200, the batch would come again for ever."""
+    key = new_order_id()
+    completed = task_created(key) | {"intent": "COMPLETED"}
+    completed["value"] = {**completed["value"], "variables": {"note": "DEEP"}}
+    lines = bulk(task_created(key), completed).replace(b'"DEEP"', b"[" * levels + b"]" * levels)
+    answer = await bridge.post("/_bulk", content=lines, headers=NDJSON, auth=ENGINE)
+    assert answer.status_code == 200
+    assert (await client.get(f"/tasks/{key}", headers=BEARER)).json()["state"] == "completed"
+
+
 @pytest.mark.parametrize(
     "path",
     ["/_index_template/a_b", "/_component_template/zeebe-record", "/_ilm/policy/p", "/zeebe-record_*/_settings"],

@@ -357,6 +357,41 @@ class TestMail:
     ) -> None:
         assert_problem(await post_mail(client, raw, content_type), status, name)
 
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b'{"a": 1, "a": 2}',
+            b'{"a": NaN}',
+            b'{"a": %s}' % (b"[" * 100 + b"]" * 100),
+            b'{"a": 18446744073709551616}',
+        ],
+        ids=["a key twice", "no number", "nested", "a large number"],
+    )
+    async def test_json_is_looked_at_closely_once_it_is_verified(
+        self, raw: bytes, client: httpx.AsyncClient
+    ) -> None:
+        """A megabyte of brackets takes seconds to look at, and anybody can send one."""
+        assert_problem(await post_mail(client, raw, "application/json"), 401, "bad-signature")
+        signed = orjson.dumps(signed_mail(a_mail()))[:-1] + b"," + raw[1:]
+        assert_problem(await post_mail(client, signed, "application/json"), 400, "bad-json")
+
+    @pytest.mark.parametrize("raw", [b"{", b"[" * 100_000, b"\xff", b'{"a": %s}' % (b"1" * 5_000)])
+    async def test_what_is_no_json_is_refused(self, raw: bytes, client: httpx.AsyncClient) -> None:
+        assert_problem(await post_mail(client, raw, "application/json"), 400, "bad-json")
+
+    async def test_half_a_surrogate_pair_is_mended_in_json_too(
+        self, client: httpx.AsyncClient, books: Tickets
+    ) -> None:
+        raw = orjson.dumps(signed_mail(a_mail(body_plain="It ? come."))).replace(b"?", b"\\ud800")
+        assert await texts(books, await post_mail(client, raw, "application/json")) == ["It \ufffd come."]
+
+    async def test_without_secrets_nothing_is_read(
+        self, client: httpx.AsyncClient, app: Any, settings: Any, assembled: Any
+    ) -> None:
+        bare = settings.model_copy(update={"mail_secrets": ()})
+        app.state.assembled = replace(assembled, settings=bare)
+        assert_problem(await post_mail(client, b"{", "application/json"), 503, "unavailable")
+
     @pytest.mark.parametrize("signature", ["", "00", "\u00e9", "\U0001f600"])
     async def test_a_wrong_signature_is_refused(self, signature: str, client: httpx.AsyncClient) -> None:
         fields = signed_mail(a_mail()) | {"signature": signature}

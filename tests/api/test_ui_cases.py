@@ -102,6 +102,15 @@ class TestList:
         assert set(seen) == set(ids)
         assert sort == "closed" or seen == in_order
 
+    async def test_a_page_may_end_with_a_long_number(self, lead: Browser, database: Database) -> None:
+        """That of a ticket is made of what a sender calls it."""
+        prefix = str(number())
+        ids = [f"zendesk-{prefix}-{each:0>170}" for each in range(120)]
+        await add(database, *(a_case(id=each, order_number=f"{prefix}-") for each in ids))
+        following = re.search(r'rel="next" href="([^"]+)"', await text(lead, f"/ui/cases?q={prefix}"))
+        assert following
+        await text(lead, following[1].replace("&amp;", "&"))
+
     async def test_a_case_says_what_it_waits_for(self, lead: Browser, database: Database) -> None:
         asked, stuck = a_case(), a_case(state="incident")
         await add(database, asked, stuck, a_task(asked), an_incident(stuck))

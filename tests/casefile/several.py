@@ -55,6 +55,23 @@ class Run:
         value = {"type": "t", "retries": 3, "elementId": "Task_Look", "variables": variables}
         self._tell("JOB", intent, value)
 
+    def answers(self, reply: str) -> None:
+        """Somebody completes a task by a text."""
+        value = {"userTaskKey": self.key, "elementId": "Task_Answer", "assignee": "kim", "candidateGroupsList": []}
+        value |= {"dueDate": "", "priority": 50, "variables": {"reply": reply}}
+        self._tell("USER_TASK", "COMPLETED", value)
+
+    def decides(self, asked: str) -> None:
+        """By a table that was asked this."""
+        value = {"decisionId": "d", "decisionName": "D", "decisionVersion": 1, "decisionRequirementsKey": 1}
+        inputs = [{"inputId": "i", "inputValue": f'"{asked}"'}]
+        value |= {
+            "elementId": "Task_Decide",
+            "decisionOutput": "1",
+            "evaluatedDecisions": [{"evaluatedInputs": inputs}],
+        }
+        self._tell("DECISION_EVALUATION", "EVALUATED", value)
+
     def incident(self, key: int, intent: str = "CREATED") -> None:
         value = {"elementId": "Task_Look", "jobKey": -1, "errorType": "UNKNOWN", "errorMessage": "No."}
         self._tell("INCIDENT", intent, value, key=key)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.casefile.history import History
 from tests.casefile.own_database import url_of
 from workers.casefile.db import Database
 from workers.casefile.models import Case
+from workers.casefile.record_models import Instance
 from workers.casefile.ticket_models import Channel
 from workers.casefile.tickets import Tickets, Written
 from workers.runtime.commands.audit import register
@@ -109,13 +111,25 @@ async def test_a_finished_case_is_erased_after_a_question(history: History) -> N
 
 
 async def test_an_open_case_and_an_unknown_one_are_not_erased(history: History) -> None:
-    for case_id in ("200", "300"):
-        with pytest.raises(UserError, match="was not erased"):
+    for case_id, why in {"200": "its case has not ended", "300": "there is no such case"}.items():
+        with pytest.raises(UserError, match=f"was not erased: {why}"):
             await audit("erase", case_id, "--yes")
     with pytest.raises(UserError, match="no case"):
         await audit("export", "300")
     async with history.database.sessions() as session:
         assert await session.scalar(select(Case.state).where(Case.id == "200")) == "open"
+
+
+async def test_a_case_that_goes_on_as_an_order_s_is_not_erased(history: History) -> None:
+    running = Instance(
+        key=1, root_key=1, case_id="200", began_as="100", process="chargeback", definition_key=1, state="open",
+        started_at=datetime.now(UTC),
+    )  # fmt: skip
+    async with history.database.transaction() as session:
+        session.add(running)
+    with pytest.raises(UserError, match="was not erased: it goes on in case 200"):
+        await audit("erase", "100", "--yes")
+    assert json.loads(await audit("export", "100"))["case"]["shop_order"] is not None
 
 
 async def test_a_customer_s_tickets_are_exported_and_erased(history: History) -> None:
@@ -126,7 +140,7 @@ async def test_a_customer_s_tickets_are_exported_and_erased(history: History) ->
     told = json.loads(await audit("export-customer", "Ada@example.com"))
     assert [ticket["id"] for ticket in told["tickets"]] == ["chat-a", "chat-b"]
     await audit("erase-customer", "ada@example.com", says="n", code=1)
-    with pytest.raises(UserError, match="chat-b"):
+    with pytest.raises(UserError, match="chat-b: it is open"):
         await audit("erase-customer", "ada@example.com", "--yes")
     await books.solve("chat-b")
     assert "1 tickets are erased" in await audit("erase-customer", "ada@example.com", "--by", "kim", says="y")

@@ -18,6 +18,8 @@ from workers.casefile.projection.projector import PROJECTED
 from workers.casefile.rebuild import Corrected, Rebuild
 from workers.casefile.record_models import Instance, Record
 from workers.casefile.records import Projection
+from workers.casefile.ticket_models import Channel
+from workers.casefile.tickets import Tickets, Written
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +200,101 @@ class TestMatched:
         ]
         async with database.sessions() as session:
             assert list(await session.scalars(select(InboxRow.variables))) == [{}]
+
+
+class TestErased:
+    """A ticket whose order was found, and that is answered in the order's case."""
+
+    TICKET = "chat-1"
+
+    @pytest.fixture
+    def triage(self, told: Told) -> Run:
+        told.instance("fulfillment", 11).starts(ORDER, ORDER)
+        triage = told.instance("triage", 21)
+        triage.starts(self.TICKET)
+        triage.job(shopify_order_id=ORDER)
+        answering = triage.calls("resolution", 22)
+        answering.answers("Dear Kanarie")
+        return triage
+
+    def ends(self, told: Told) -> None:
+        told.instance("resolution", 22).ends("Event_Solved", parent=21)
+        told.instance("triage", 21).ends("Event_Answered")
+
+    async def take_ticket(self, database: Database) -> None:
+        await Tickets(database).take(
+            Written(self.TICKET, "m-1", Channel.CHAT, "kanarie@example.com", "Kanarie", "", "Kanarie")
+        )
+
+    async def all_that_is_left(self, database: Database) -> str:
+        async with database.sessions() as session:
+            facts = list(await session.scalars(select(Record.facts)))
+        return f"{facts} {await erasure.export(database, self.TICKET)} {await erasure.export(database, ORDER)}"
+
+    async def test_while_it_is_answered_nothing_is(self, database: Database, told: Told, triage: Run) -> None:
+        await self.take_ticket(database)
+        await take_in(database, told.records)
+        assert (await case(database, self.TICKET)).state == "done"
+        erased = await erasure.erase_customer(database, "kanarie@example.com", "kim")
+        assert erased == erasure.OfCustomer((), {self.TICKET: f"it goes on in case {ORDER}"})
+        assert await erasure.erase(database, self.TICKET, "kim") is None
+        assert "Dear Kanarie" in await self.all_that_is_left(database)
+        assert [each.text for each in await Tickets(database).messages(self.TICKET)] == ["Kanarie"]
+
+    async def test_afterwards_all_is_while_its_order_goes_on(
+        self, database: Database, told: Told, triage: Run
+    ) -> None:
+        """What an agent wrote, too, though it was in what the ticket's instance called, in the order's case."""
+        await self.take_ticket(database)
+        self.ends(told)
+        await take_in(database, told.records)
+        assert "Dear Kanarie" in await self.all_that_is_left(database)
+        erased = await erasure.erase_customer(database, "kanarie@example.com", "kim")
+        assert erased == erasure.OfCustomer((self.TICKET,), {})
+        assert "anarie" not in await self.all_that_is_left(database)
+
+    async def test_what_the_engine_refused_and_what_could_not_be_read_goes_too(
+        self, database: Database, told: Told, triage: Run
+    ) -> None:
+        triage.answers("Kanarie")
+        triage.decides("Kanarie")
+        for unreadable in told.records[-2:]:
+            for field in ("priority", "decisionName"):
+                unreadable["value"].pop(field, None)
+        self.ends(told)
+        await self.take_ticket(database)
+        await take_in(database, told.records)
+        async with database.transaction() as session:
+            session.add(
+                InboxRow(
+                    source="chat", process="triage", message_name="m", correlation_key=self.TICKET,
+                    time_to_live_ms=1, variables={"text": "Kanarie"}, dedupe_key="m", body_sha256=b"",
+                    trace_id="", refused_at=at(1),
+                )
+            )  # fmt: skip
+        assert (await self.all_that_is_left(database)).count("'unread'") == 2
+        assert await erasure.erase(database, self.TICKET, "kim") is not None
+        assert "anarie" not in await self.all_that_is_left(database)
+        async with database.sessions() as session:
+            theirs = select(InboxRow.variables).where(InboxRow.correlation_key == self.TICKET)
+            assert list(await session.scalars(theirs)) == [{}]
+        assert wrong(await rebuild(database)) == set()
+
+    async def test_an_order_is_not_while_a_ticket_of_it_goes_on_elsewhere(
+        self, database: Database, told: Told, triage: Run
+    ) -> None:
+        """One ticket may be about two orders, one after the other."""
+        self.ends(told)
+        told.instance("fulfillment", 11).ends("Event_OrderSupplied")
+        again = told.instance("triage", 31)
+        again.starts(self.TICKET)
+        again.job(shopify_order_id="200")
+        await take_in(database, told.records)
+        assert (await case(database)).state == "done"
+        assert await erasure.why_left(database, ORDER) == "it goes on in case 200"
+        again.ends("Event_Answered")
+        await take_in(database, told.records)
+        assert await erasure.why_left(database, ORDER) is None
 
 
 class TestTogether:

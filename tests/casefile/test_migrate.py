@@ -170,6 +170,31 @@ async def _rebuilt(url: str) -> list[Corrected]:
         await database.close()
 
 
+MESSAGES = """
+INSERT INTO orderops.inbox (source, process, message_name, correlation_key, time_to_live_ms, variables, dedupe_key,
+                            body_sha256, trace_id, matched)
+SELECT 'easypost', 'tracking', 'parcel_moved', key, 1, '{}', key || number, '', '', matched
+FROM (VALUES (1, 'taken', true), (2, 'taken', false), (3, 'strange', false), (4, 'started', false),
+             (5, 'given', false), (6, 'started', NULL)) AS told (number, key, matched);
+INSERT INTO orderops.instances
+    (key, root_key, case_id, process, correlation_key, definition_key, state, started_at)
+VALUES (1, 1, '1', 'tracking', 'started', 1, 'open', now());
+INSERT INTO orderops.effects (key, kind, case_id, state, request)
+VALUES ('a', 'fulfillment', '1', 'done', '{"tracking_number": "given"}')
+"""
+
+
+def test_messages_whose_number_was_known_are_no_riddles_any_more(empty: str, open_engine: Engine) -> None:
+    migrate.upgrade(empty, "0016")
+    with open_engine.begin() as connection:
+        for statement in MESSAGES.split(";\n"):
+            connection.execute(text(statement))
+    migrate.upgrade(empty)
+    with open_engine.connect() as connection:
+        found = connection.execute(text("SELECT matched FROM orderops.inbox ORDER BY id"))
+        assert list(found.scalars()) == [True, True, False, True, True, None]
+
+
 def test_commands_on_a_database_of_another_version_say_what_to_do(empty: str) -> None:
     migrate.upgrade(empty, "0001")
     environment = {

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
+import orjson
 import psycopg
 import pytest
 from sqlalchemy import make_url, select
@@ -14,6 +15,7 @@ from tests.casefile.one_order import Stream, at, keys
 from workers.casefile.db import Database
 from workers.casefile.models import Case, Incident, Task
 from workers.casefile.projection.reduced import KEPT
+from workers.casefile.record_models import Record
 from workers.casefile.records import MOST_NOTIFIED
 from workers.runtime.native.camunda import WANTED_RECORDS
 
@@ -324,6 +326,31 @@ class TestTextOfOthers:
         )
         task = await stream.one_task(key)
         assert (task.assignee, task.candidate_groups) == ("lee", ["support", ""])
+
+    @pytest.mark.parametrize("levels", [99, 250, 300, 990])
+    async def test_answers_that_are_nested_deeply_do_not_stop_the_stream(
+        self, stream: Stream, levels: int
+    ) -> None:
+        """The engine takes a thousand levels from whoever completes a task there."""
+        key = next(keys)
+        answer = orjson.loads("[" * levels + "]" * levels)
+        variables = {"deep": answer, "object": {"deep": answer}, "number": 2**63, "note": "kept"}
+        completed = stream.task(key, "COMPLETED", variables=variables)
+        await stream.take_in(stream.started(), stream.task(key, "CREATED"), completed, stream.ended())
+        assert ((await stream.one_task(key)).state, (await stream.case()).state) == ("completed", "done")
+        async with stream.database.sessions() as session:
+            kept = (await session.get_one(Record, (stream.partition, completed["position"]))).facts or {}
+        assert (kept["variables"]["note"], kept["variables"]["number"]) == ("kept", 2**63)
+        assert (kept["variables"]["deep"] == answer) is (levels < 250)
+
+    async def test_a_decision_that_is_nested_deeply_does_not_stop_the_stream(self, stream: Stream) -> None:
+        decided = {
+            "decisionId": "gate", "decisionName": "Gate", "decisionVersion": 1, "decisionRequirementsKey": 1,
+            "elementId": "Task_Gate", "evaluatedDecisions": [], "decisionOutput": "[" * 500 + "]" * 500,
+        }  # fmt: skip
+        await stream.take_in(stream.started(), stream.record("DECISION_EVALUATION", "EVALUATED", decided))
+        await stream.take_in(stream.ended())
+        assert (await stream.case()).state == "done"
 
     async def test_a_nul_in_an_incident_does_not_stop_the_stream(self, stream: Stream) -> None:
         await stream.take_in(stream.started(), stream.incident(next(keys), "CREATED", errorMessage="a\0b"))

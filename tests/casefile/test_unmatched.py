@@ -1,5 +1,6 @@
 """Messages about orders and parcels that nobody knows: seen until an instance takes one of the same number."""
 
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from tests.casefile.one_order import Sent, Stream, keys
 from tests.fakes.shop import FakeShop
 from tests.processes.bench import an_order
 from workers.casefile.db import Database
-from workers.casefile.inbox import Arrival, accept
+from workers.casefile.inbox import Arrival, Receipt, accept, add
 from workers.casefile.journal import Journal
 from workers.casefile.lists import InboxView, messages_in
 from workers.casefile.models import InboxRow
@@ -18,13 +19,22 @@ from workers.casefile.parcels import Parcels
 from workers.casefile.record_models import Instance
 from workers.casefile.unmatched import COMES_EARLY, unmatched
 
+Way = Callable[[Database, Arrival], Awaitable[Receipt | None]]
+
+
+async def accepted(database: Database, arrival: Arrival) -> Receipt:
+    """In somebody's transaction."""
+    async with database.transaction() as session:
+        return await accept(session, arrival)
+
 
 class Post:
     """Scans of one parcel, as a carrier tells them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, way: Way = add) -> None:
         self.database = database
         self.parcel = f"JD{next(keys)}"
+        self._way = way
 
     async def comes(self, *, matched: bool | None = False, published: bool = True, lain: bool = True) -> int:
         """One more; its number in the inbox. It lies there for a while unless told otherwise."""
@@ -32,8 +42,9 @@ class Post:
         arrival = Arrival(
             "easypost", "tracking", "parcel_moved", self.parcel, 60_000, {}, key, sha256(b"").digest(), "", matched
         )
+        receipt = await self._way(self.database, arrival)
+        assert receipt is not None
         async with self.database.transaction() as session:
-            receipt = await accept(session, arrival)
             times = {
                 "published_at": func.now() if published else None,
                 "received_at": func.now() - COMES_EARLY * (2 if lain else 0),
@@ -53,9 +64,14 @@ class Post:
         return stream.record("PROCESS_MESSAGE_SUBSCRIPTION", "CORRELATED", value)
 
 
-@pytest.fixture
-def post(database: Database) -> Post:
-    return Post(database)
+@pytest.fixture(params=[add, accepted], ids=["alone", "with others"])
+def post(database: Database, request: pytest.FixtureRequest) -> Post:
+    return Post(database, request.param)
+
+
+async def is_matched(post: Post, inbox_id: int) -> bool | None:
+    async with post.database.sessions() as session:
+        return await session.scalar(select(InboxRow.matched).where(InboxRow.id == inbox_id))
 
 
 async def test_what_nobody_takes_is_seen(post: Post) -> None:
@@ -86,8 +102,7 @@ async def test_it_goes_when_an_instance_takes_one_of_the_same_number(post: Post,
     await stream.take_in(stream.started(), post.taken(stream))
     late = await post.comes()
     assert await post.seen() == []
-    async with database.sessions() as session:
-        assert await session.scalar(select(InboxRow.matched).where(InboxRow.id == late)) is True
+    assert await is_matched(post, late) is True
 
 
 async def test_another_number_changes_nothing(post: Post, database: Database) -> None:
@@ -114,8 +129,7 @@ async def test_it_goes_when_the_shop_is_told_of_the_parcel_by_whoever_found_it(
     assert len(await post.seen()) == 1
     await parcels.give(order.id, "dhl", post.parcel)
     assert await post.seen() == []
-    await post.comes()
-    assert await post.seen() == []
+    assert await is_matched(post, await post.comes()) is True
 
 
 async def test_parcels_are_looked_up_by_their_index(database: Database) -> None:
@@ -141,5 +155,4 @@ async def test_it_goes_when_an_instance_is_started_under_its_number(post: Post, 
             )
         )  # fmt: skip
     assert await post.seen() == []
-    await post.comes()
-    assert await post.seen() == []
+    assert await is_matched(post, await post.comes()) is True

@@ -170,6 +170,17 @@ class TestBooks:
         assert seen["orderops_database_connections_max",] == 20
         assert seen["orderops_database_up",] == 1
 
+    async def test_a_look_that_takes_long_is_ended_by_postgresql(self, books: Books, database: Database) -> None:
+        """Before the scrape gives up, so that nothing of it goes on."""
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        async with database.transaction() as session:
+            await session.execute(text("LOCK TABLE orderops.inbox IN ACCESS EXCLUSIVE MODE"))
+            await books.look()
+            assert samples(books)["orderops_database_up",] == 0
+            assert await session.scalar(waiting) == 0
+        await books.look()
+        assert samples(books)["orderops_database_up",] == 1
+
     @pytest.mark.parametrize("answers", [False, True], ids=["refuses", "hangs"])
     async def test_without_postgresql_a_scrape_ends_in_time_and_says_so(self, answers: bool) -> None:
         with socket.create_server(("127.0.0.1", 0)) as hanging:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, DateTime, Float, cast, extract, func, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from workers.casefile.finding_models import SlaBoardRow
@@ -40,13 +40,16 @@ class Backlog:
     """Since the figures of the SLA clock were drawn."""
 
 
-async def backlog(connection: AsyncConnection) -> Backlog:
-    """Count what waits; on partial indexes, so that it costs by what waits and not by what has ever been."""
-    await connection.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_MS}ms'"))
+async def backlog(session: AsyncSession) -> Backlog:
+    """Count what waits; on partial indexes, so that it costs by what waits and not by what has ever been.
+
+    In the caller's transaction: only there the limit holds.
+    """
+    await session.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_MS}ms'"))
     waiting = InboxRow.published_at.is_(None), InboxRow.refused_at.is_(None)
     oldest = select(_age(InboxRow.received_at)).where(*waiting).order_by(InboxRow.id).limit(1)
-    rows = await connection.scalar(select(func.count()).select_from(InboxRow).where(*waiting))
-    age = await connection.scalar(oldest)
+    rows = await session.scalar(select(func.count()).select_from(InboxRow).where(*waiting))
+    age = await session.scalar(oldest)
     unsettled = (
         select(Effect.state, func.count(), func.max(_age(Effect.intended_at)))
         .where(
@@ -55,14 +58,14 @@ async def backlog(connection: AsyncConnection) -> Backlog:
         )
         .group_by(Effect.state)
     )
-    effects = (await connection.execute(unsettled)).all()
+    effects = (await session.execute(unsettled)).all()
     oldest_jobs = select(WaitingJob.type, func.max(_age(WaitingJob.created_at))).group_by(WaitingJob.type)
-    jobs = (await connection.execute(oldest_jobs)).all()
-    unsealed = await connection.scalar(select(func.max(_age(TimelineEntry.recorded_at))).where(UNSEALED))
-    set_aside = await connection.scalar(select(func.count()).select_from(SetAside))
-    silent = (await connection.execute(select(RecordPosition.partition, _age(RecordPosition.received_at)))).all()
+    jobs = (await session.execute(oldest_jobs)).all()
+    unsealed = await session.scalar(select(func.max(_age(TimelineEntry.recorded_at))).where(UNSEALED))
+    set_aside = await session.scalar(select(func.count()).select_from(SetAside))
+    silent = (await session.execute(select(RecordPosition.partition, _age(RecordPosition.received_at)))).all()
     drawn_at = cast(SlaBoardRow.figures["at"].astext, DateTime(timezone=True))
-    board = await connection.scalar(select(_age(drawn_at)).select_from(SlaBoardRow))
+    board = await session.scalar(select(_age(drawn_at)).select_from(SlaBoardRow))
     counts = {EffectState.INTENDED.value: 0, EffectState.UNKNOWN.value: 0}
     return Backlog(
         inbox_rows=rows or 0,

@@ -3,18 +3,20 @@
 Erased are words, facts and names. That something happened, of which kind and when, stays, and so does the chain.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import func, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, Text, func, literal, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile import ticket_erasure
 from workers.casefile.audit_models import AuditEntry
 from workers.casefile.db import Database
 from workers.casefile.models import Base, Case, CustomerRequest, InboxRow, TimelineEntry
+from workers.casefile.projection.reduced import UNREAD
 from workers.casefile.record_models import Instance, Record
 from workers.casefile.refund_models import Refund, RefundApproval
 from workers.casefile.seal import ERASED, ERASED_UP_TO
@@ -49,18 +51,27 @@ async def export(database: Database, case_id: str) -> dict[str, Any] | None:
 async def erase(database: Database, case_id: str, actor: str) -> int | None:
     """Erase a finished case's personal data, and write into its timeline that `actor` did.
 
-    How many timeline entries were erased; None, and nothing is changed, when there is no such case or it has not
-    ended. Repeated, it erases what has come since.
+    How many timeline entries were erased; None, and nothing is changed, when `why_left` says something. Repeated,
+    it erases what has come since.
     """
-    return await database.run(lambda session: _erase(session, case_id, actor))
+
+    async def work(session: AsyncSession) -> int | None:
+        return None if await _why_left(session, case_id) else await _erase(session, case_id, actor)
+
+    return await database.run(work)
+
+
+async def why_left(database: Database, case_id: str) -> str | None:
+    """Why a case may not be erased: there is none, or something of it still runs."""
+    return await database.run(lambda session: _why_left(session, case_id))
 
 
 @dataclass(frozen=True, slots=True)
 class OfCustomer:
-    """A customer's tickets: those that were erased, and those that somebody still works on."""
+    """A customer's tickets: those that were erased, and those that somebody still works on, with why."""
 
     erased: tuple[str, ...]
-    left: tuple[str, ...]
+    left: Mapping[str, str]
 
 
 async def export_customer(database: Database, email: str) -> dict[str, Any]:
@@ -71,33 +82,51 @@ async def export_customer(database: Database, email: str) -> dict[str, Any]:
 
 
 async def erase_customer(database: Database, email: str, actor: str) -> OfCustomer:
-    """Erase a customer's tickets, each with its case, but for those whose case has not ended; and those without a
-    case that are open. Idempotent."""
+    """Erase a customer's tickets, each with its case, but for those that are worked on: their case has not ended,
+    or goes on as an order's; or they have none and are open. Idempotent."""
 
     async def work(session: AsyncSession) -> OfCustomer:
         done: list[str] = []
-        left: list[str] = []
+        left: dict[str, str] = {}
         for ticket in await ticket_erasure.of_customer(session, email):
-            (done if await _erase_ticket(session, ticket, actor) else left).append(ticket.id)
-        return OfCustomer(tuple(done), tuple(left))
+            if why := await _erase_ticket(session, ticket, actor):
+                left[ticket.id] = why
+            else:
+                done.append(ticket.id)
+        return OfCustomer(tuple(done), left)
 
     return await database.run(work)
 
 
-async def _erase_ticket(session: AsyncSession, ticket: Ticket, actor: str) -> bool:
+async def _erase_ticket(session: AsyncSession, ticket: Ticket, actor: str) -> str | None:
+    """Why it was not."""
     if await session.get(Case, ticket.id) is not None:
-        return await _erase(session, ticket.id, actor) is not None
+        if (why := await _why_left(session, ticket.id)) is None:
+            await _erase(session, ticket.id, actor)
+        return why
     if ticket.state == TicketState.OPEN:
-        return False
+        return "it is open"
     await ticket_erasure.erase(session, [ticket.id])
-    return True
+    return None
 
 
-async def _erase(session: AsyncSession, case_id: str, actor: str) -> int | None:
-    finished = select(Case).where(Case.id == case_id, Case.state.in_(FINISHED)).with_for_update()
-    if (case := await session.scalar(finished)) is None:
-        return None
-    case.shop_order = None
+async def _why_left(session: AsyncSession, case_id: str) -> str | None:
+    """The case is locked, so that nothing begins as it meanwhile."""
+    state = await session.scalar(select(Case.state).where(Case.id == case_id).with_for_update())
+    if state is None:
+        return "there is no such case"
+    if state not in FINISHED:
+        return "its case has not ended"
+    ids = await _ids(session, case_id)
+    runs = or_(Instance.case_id.in_(ids), Instance.began_as.in_(ids))
+    goes_on = select(Instance.case_id).where(runs, Instance.state == "open").distinct().order_by(Instance.case_id)
+    cases = ", ".join(await session.scalars(goes_on))
+    return f"it goes on in case {cases}" if cases else None
+
+
+async def _erase(session: AsyncSession, case_id: str, actor: str) -> int:
+    """How many timeline entries were."""
+    await session.execute(update(Case).where(Case.id == case_id).values(shop_order=None))
     ids = await _ids(session, case_id)
     erased = sum([await _erase_timeline(session, each, actor) for each in ids])
     await ticket_erasure.erase(session, ids)
@@ -107,15 +136,24 @@ async def _erase(session: AsyncSession, case_id: str, actor: str) -> int | None:
     refunds = select(Refund.id).where(Refund.case_id == case_id)
     await session.execute(update(Refund).where(Refund.case_id == case_id).values(evidence=None))
     await session.execute(update(RefundApproval).where(RefundApproval.refund_id.in_(refunds)).values(reason=None))
-    await session.execute(
-        update(Record)
-        .where(
-            Record.process_instance_key.in_(select(Instance.key).where(Instance.case_id == case_id)),
-            Record.facts.has_key("variables"),
-        )
-        .values(facts=Record.facts.op("-", return_type=JSONB())(literal("variables")))
-    )
+    await _erase_records(session, ids)
     return erased
+
+
+async def _erase_records(session: AsyncSession, case_ids: Collection[str]) -> None:
+    """What was written into forms; of records that could not be read, what decisions were asked, too."""
+    told, facts = Record.facts, Record.facts.op("-", return_type=JSONB())(literal("variables"))
+    for name in ("variables", "evaluatedDecisions"):
+        facts = facts.op("#-", return_type=JSONB())(literal([UNREAD, name], ARRAY(Text())))
+    theirs = Record.process_instance_key.in_(select(Instance.key).where(_part_of(case_ids)))
+    holding = or_(told.has_key("variables"), told.has_key(UNREAD))
+    await session.execute(update(Record).where(theirs, holding).values(facts=facts))
+
+
+def _part_of(case_ids: Collection[str]) -> ColumnElement[bool]:
+    """Instances of these cases, and those that began as one of them, with all that they called."""
+    roots = select(Instance.case_id, Instance.key).where(Instance.began_as.in_(case_ids))
+    return or_(Instance.case_id.in_(case_ids), tuple_(Instance.case_id, Instance.root_key).in_(roots))
 
 
 async def _ids(session: AsyncSession, case_id: str) -> list[str]:
@@ -150,12 +188,13 @@ async def _erase_timeline(session: AsyncSession, case_id: str, actor: str) -> in
 
 
 def _messages(case_id: str) -> Any:
-    """What arrived about a case and was passed on: under its own key, or its instances', or its questions'."""
+    """What arrived about a case and does not wait for the engine any more, be it that this refused it: under the
+    case's own key, or its instances', or its questions'."""
     questions = select(CustomerRequest.id).where(CustomerRequest.case_id == case_id)
     instances = select(Instance.correlation_key).where(Instance.case_id == case_id)
     key = InboxRow.correlation_key
     ours = or_(key == case_id, key.in_(questions), key.in_(instances))
-    return select(InboxRow).where(ours, InboxRow.published_at.is_not(None))
+    return select(InboxRow).where(ours, or_(InboxRow.published_at.is_not(None), InboxRow.refused_at.is_not(None)))
 
 
 def _columns(row: Base) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from workers.casefile.db import DATABASE_AWAY, SCHEMA, Database
 from workers.casefile.direct import Statement
 from workers.casefile.models import Base, InboxRow
-from workers.casefile.unmatched import match_new
+from workers.casefile.unmatched import MATCH_NEW
 
 COUNTING_MS = 100
 """How long a repetition may wait to be counted: long for other deliveries, nothing for an engine that is away."""
@@ -85,11 +85,14 @@ class Bell:
 
 
 async def add(database: Database, arrival: Arrival) -> Receipt | None:
-    """Store an arrival in one round trip; None when its key is known already. Wakes nobody.
+    """Store an arrival in one round trip, two when it may be unknown; None when its key is known already.
 
-    Two at once wait for each other on the unique index.
+    Wakes nobody. Two at once wait for each other on the unique index.
     """
-    return _receipt(await database.statement(_ADD, _values(arrival)))
+    receipt = _receipt(await database.statement(_ADD, _values(arrival)))
+    if receipt is not None and arrival.matched is False:
+        await database.statement(MATCH_NEW, {"inbox_id": receipt.inbox_id})
+    return receipt
 
 
 async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
@@ -100,7 +103,7 @@ async def accept(session: AsyncSession, arrival: Arrival) -> Receipt:
     if receipt := _receipt((await session.execute(_ADD.core, _values(arrival))).all()):
         await session.execute(_WAKE.core)
         if arrival.matched is False:
-            await match_new(session, receipt.inbox_id)
+            await session.execute(MATCH_NEW.core, {"inbox_id": receipt.inbox_id})
         return receipt
     told = select(InboxRow.id, InboxRow.body_sha256).where(InboxRow.dedupe_key == arrival.dedupe_key)
     row = (await session.execute(told)).one()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, extract, func, literal, select, true
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, extract, func, literal, literal_column, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from workers.casefile.backlog import UNSETTLED_FOR
@@ -28,6 +28,8 @@ DAYS = 30
 LOOKED_AT = 500
 """Cases that say how long is usual: the last so many that ended."""
 STATES = ["open", "incident", "done", "terminated"]
+_DAY: ColumnElement[timedelta] = literal_column("interval '24 hours'")
+"""Added to a time, PostgreSQL's day is one of the session's time zone: of 23 hours now and then."""
 AT_LEAST = timedelta(hours=1)
 """No case is older than usual before."""
 
@@ -74,7 +76,7 @@ async def overview(session: AsyncSession, name: str, groups: Sequence[str]) -> O
     now = datetime.now(UTC)
     slow_before = await _slow_before(session, now)
     figures = (await session.execute(_figures(now, slow_before, name, groups))).one()
-    days = await _days(session, now)
+    days = await last_days(session, now)
     return Overview(**figures._mapping, now=now, slow_before=slow_before, days=days)
 
 
@@ -113,16 +115,16 @@ async def _slow_before(session: AsyncSession, now: datetime) -> datetime | None:
     return now - max(timedelta(seconds=float(seconds)), AT_LEAST) if count >= 20 else None
 
 
-async def _days(session: AsyncSession, now: datetime) -> list[Day]:
-    """The last days, the oldest first, those without cases included.
+async def last_days(session: AsyncSession, now: datetime) -> list[Day]:
+    """The last days of UTC, the oldest first, those without cases included.
 
     Each number is counted on a range of an index: with many cases a third of the time of grouping them.
     """
     first = (now - timedelta(days=DAYS - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    day = func.generate_series(first, now, timedelta(days=1)).table_valued("begins").render_derived()
+    day = func.generate_series(first, now, _DAY).table_valued("begins").render_derived()
     state = func.unnest(literal(STATES, ARRAY(Text))).table_valued("state").render_derived()
     begins: ColumnElement[datetime] = day.c.begins
-    of_day = Case.opened_at >= begins, Case.opened_at < begins + timedelta(days=1)
+    of_day = Case.opened_at >= begins, Case.opened_at < begins + _DAY
     number = select(func.count()).where(Case.state == state.c.state, *of_day).scalar_subquery()
     days = {
         first.date() + timedelta(days=each): Day(first.date() + timedelta(days=each), {}) for each in range(DAYS)

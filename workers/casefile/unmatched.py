@@ -8,10 +8,10 @@ asking may have needed no message, and have ended when the first one comes.
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal_column, not_, or_, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, exists, func, literal_column, not_, or_, update
 from sqlalchemy.orm import aliased
 
+from workers.casefile.direct import Statement
 from workers.casefile.models import Effect, InboxRow
 from workers.casefile.projection.reduced import Reduced
 from workers.casefile.projection.tables import Tables, given, table
@@ -48,10 +48,10 @@ _KNOWN = or_(
 )
 
 
-async def match_new(session: AsyncSession, inbox_id: int) -> None:
-    """A message that just came, if its key is known already: a late scan of a parcel of ours is no riddle."""
-    known = update(InboxRow).where(InboxRow.id == inbox_id, _KNOWN).values(matched=True)
-    await session.execute(known.execution_options(synchronize_session=False))
+MATCH_NEW = Statement(
+    update(_INBOX).where(_INBOX.c.id == bindparam("inbox_id", type_=BigInteger()), _KNOWN).values(matched=True)
+)
+"""A message that just came, if its key is known already: a late scan of a parcel of ours is no riddle."""
 
 
 async def match_taken(tables: Tables, news: Sequence[Reduced]) -> None:

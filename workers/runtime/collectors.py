@@ -59,8 +59,8 @@ class Books(Collector):
         self._seen = self._looking.result() if done else None
 
     async def _read(self) -> Backlog:
-        async with self._own.connection() as connection:
-            return await backlog(connection)
+        async with self._own.transaction() as session:
+            return await backlog(session)
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """What the last look saw."""

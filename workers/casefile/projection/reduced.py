@@ -20,6 +20,8 @@ HELD_TO_ITS_INPUTS = frozenset({"refund_policy"})
 """Decisions of which is kept what they were asked, too: money depends on it. Of others it could be personal."""
 UNREAD = "unread"
 """Of a record whose facts we could not read: its value, as it was sent."""
+KEPT_LEVELS, CUT = 100, "…"
+"""JSON can be read with 1,024 levels, and written with 254: of what is deeper than that, so many are kept."""
 
 
 class Reduced(NamedTuple):
@@ -86,9 +88,31 @@ def reread(record: Reduced) -> Reduced:
 def _facts(kept: Kept, value: Value) -> dict[str, Any] | None:
     """A record that is not as we expect is kept whole."""
     try:
-        return kept.facts(value) if kept.facts else None
+        facts = kept.facts(value) if kept.facts else None
     except (AttributeError, LookupError, TypeError, ValueError):
-        return {UNREAD: value}
+        facts = {UNREAD: value}
+    return facts if _can_be_written(facts) else _cut(facts, KEPT_LEVELS)
+
+
+def _can_be_written(facts: dict[str, Any] | None) -> bool:
+    """As a column of a row among others."""
+    try:
+        orjson.dumps([{"facts": facts}])
+    except TypeError:
+        return False
+    return True
+
+
+def _cut(value: Any, levels: int) -> Any:
+    """What anybody may have given a user task at the engine: it must not hold up the stream."""
+    match value:
+        case dict() | list() if not levels:
+            return CUT
+        case dict():
+            return {key: _cut(each, levels - 1) for key, each in value.items()}
+        case list():
+            return [_cut(each, levels - 1) for each in value]
+    return value
 
 
 def _fields(*names: str, optional: Sequence[str] = ()) -> Callable[[Value], dict[str, Any]]:

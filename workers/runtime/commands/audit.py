@@ -132,9 +132,10 @@ def erase_command(
     actor = by or getpass.getuser()
     erased = asyncio.run(_with_database(lambda database: erasure.erase(database, case_id, actor)))
     if erased is None:
+        why = asyncio.run(_with_database(lambda database: erasure.why_left(database, case_id)))
         raise UserError(
-            f"Case {case_id} was not erased: there is none, or it has not ended.",
-            hint="`orderops audit show` shows it; a case is erased when it is done or terminated.",
+            f"Case {case_id} was not erased: {why or 'something of it ran until now'}.",
+            hint="`orderops audit show` shows it; a case is erased once all that began as it has ended.",
         )
     Console().print(f"{erased} entries of case {case_id} are erased.", markup=False)
 
@@ -155,8 +156,9 @@ def erase_customer_command(email: Email, by: By = None, yes: Yes = False) -> Non
     tickets = asyncio.run(_with_database(lambda database: erasure.erase_customer(database, email, actor)))
     Console().print(f"{len(tickets.erased)} tickets are erased.", markup=False)
     if tickets.left:
+        left = "; ".join(f"{ticket_id}: {why}" for ticket_id, why in tickets.left.items())
         raise UserError(
-            f"Not erased, because somebody works on them: {', '.join(tickets.left)}.",
+            f"Not erased, because somebody works on them: {left}.",
             hint="Erase again once they are solved and their cases have ended.",
         )
 
