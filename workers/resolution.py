@@ -70,6 +70,8 @@ class Resolution:
     async def draft_reply(  # noqa: PLR0913  # what the guardrails hold a draft against
         self,
         *,
+        ticket_id: str,
+        message_number: int,
         route: Route,
         intent: str,
         safety: bool,
@@ -91,6 +93,8 @@ class Resolution:
         found = list(complaints(draft, facts, language=written_in, unsafe=safety))
         if route == Route.AUTO_REFUND and went_back is None:
             found.insert(0, "the money did not go back")
+        if await self._tickets.newest(ticket_id) > message_number:
+            found.insert(0, "the customer has written more since")
         problem = "; ".join(found) or None
         return Draft(draft, draft_good=not found, draft_problem=problem, reply=None if found else draft)
 

@@ -8,6 +8,7 @@ from tests.engine.refund_desk import Desk, Person
 from tests.engine.shop_floor import Floor
 from tests.engine.ticket_desk import BROKEN, HARM, SUGGESTION, Customer, customer, disputed, stranger
 from workers.casefile.finding_models import TicketLabel
+from workers.casefile.refund_models import Standing
 from workers.contracts.triage import PROCESS, REPLIED, TicketReplied
 
 pytestmark = pytest.mark.engine
@@ -59,6 +60,24 @@ class TestByItself:
         await ada.reaches("Gateway_AwaitReply")
         assert await ada.paid_back() == []
         assert [reply.body for reply in await ada.replies()] == ["Your bank is paying you back."]
+
+    async def test_what_is_written_while_the_money_is_on_its_way_is_read_before_anything_is_answered(
+        self, floor: Floor
+    ) -> None:
+        ada = await customer(floor, "15.00")
+        desk = Desk(floor, ada.order_id, 1_500)
+        refund_id = f"{ada.order_id}-ticket-damaged"
+        await floor.misbehave("payments.refund", "pending", ada.order_id)
+        await ada.writes(BROKEN)
+        made = (await desk.stands(refund_id, Standing.SENT)).provider_refund_id
+        assert made is not None
+        await desk.reaches(refund_id, "Task_AwaitProvider")
+        await ada.writes(HARM)
+        await desk.payments.settle_refund(made)
+        await desk.send("refund_changed", refund_id=refund_id, state="succeeded")
+        await ada.task("Task_HandleEscalation")
+        assert await ada.replies() == []
+        assert await ada.paid_back() == [1_500]
 
     async def test_nothing_is_answered_automatically_where_somebody_may_get_hurt(self, floor: Floor) -> None:
         ada = await customer(floor, "15.00")

@@ -20,7 +20,14 @@ async def bench(database: Database) -> TicketBench:
 
 
 async def draft(bench: TicketBench, route: Route = Route.AUTO_REPLY, **facts: Any) -> Draft:
-    usual = {"intent": "tracking", "safety": False, "language": "en", "shopify_order_id": bench.order.id}
+    usual = {
+        "ticket_id": bench.ticket_id,
+        "message_number": bench.number,
+        "intent": "tracking",
+        "safety": False,
+        "language": "en",
+        "shopify_order_id": bench.order.id,
+    }
     return await bench.resolution.draft_reply(route=route, **{**usual, **facts})
 
 
@@ -66,6 +73,18 @@ class TestTheDraft:
         )
         assert made.draft_good is good
         assert ("15.00 EUR" in made.draft) is good
+
+    async def test_is_not_sent_over_words_that_nobody_has_read(self, bench: TicketBench) -> None:
+        """A danger may stand in them, and only the look at them would tell."""
+        read = bench.number
+        await bench.resolution.send_reply(
+            ticket_id=bench.ticket_id, case_id=bench.case_id, reply="Soon.", route=Route.AUTO_REPLY, why="Why"
+        )
+        assert (await draft(bench)).draft_good, "our own words are none of theirs"
+        await bench.write("The battery is smoking!")
+        made = await draft(bench, message_number=read)
+        assert (made.draft_problem, made.reply) == ("the customer has written more since", None)
+        assert (await draft(bench)).draft_good
 
     async def test_whatever_a_model_writes_is_held_against_the_decision(self, bench: TicketBench) -> None:
         bench.replies.says = f"We refund 500 EUR for order {bench.order.number}!"

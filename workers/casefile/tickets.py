@@ -27,6 +27,11 @@ _TICKET = Statement(select(_TICKETS).where(Ticket.id == bindparam("ticket_id")))
 _MESSAGES = Statement(
     select(_WRITTEN).where(TicketMessage.ticket_id == bindparam("ticket_id")).order_by(TicketMessage.id)
 )
+_NEWEST = Statement(
+    select(func.max(TicketMessage.id).label("number")).where(
+        TicketMessage.ticket_id == bindparam("ticket_id"), TicketMessage.author == Author.CUSTOMER
+    )
+)
 _OF_CUSTOMER = Statement(
     select(_TICKETS)
     .where(Ticket.customer_email == bindparam("address"))
@@ -158,6 +163,11 @@ class Tickets:
         """All its messages, the oldest first."""
         rows = await self._database.statement(_MESSAGES, {"ticket_id": ticket_id})
         return [TicketMessage(**row._asdict()) for row in rows]
+
+    async def newest(self, ticket_id: str) -> int:
+        """The number of what the customer wrote last; 0 when that is nothing."""
+        [row] = await self._database.statement(_NEWEST, {"ticket_id": ticket_id})
+        return row.number or 0
 
     async def of_customer(self, email: str) -> Sequence[Ticket]:
         """The customer's tickets, the newest first, at most MOST_TICKETS; none for an address that is not told."""
