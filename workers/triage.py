@@ -109,7 +109,6 @@ class Triage:
         if claim.order is not None:
             await self._cases.describe("triage", claim.order)
         await self._findings.analysed(ticket_id, message_number, found, claim)
-        taken = await self._refunds.taken_on(order_id) if order_id else {}
         return Understood(
             case_id=case_id or order_id or ticket_id,
             intent=found.best.intent,
@@ -125,7 +124,7 @@ class Triage:
             order_known=order_id is not None,
             claim_amount=claim.amount,
             currency=claim.order.total.currency if claim.order else None,
-            refunded_before=any(taken.values()),
+            refunded_before=order_id is not None and await self._refunds.any_of(order_id),
         )
 
     async def write_context(

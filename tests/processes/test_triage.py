@@ -1,15 +1,20 @@
 """What the jobs of triage answer, write, and say in the case file."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from tests.processes.ticket_bench import NORMAL, TicketBench
 from workers.casefile.db import Database
+from workers.casefile.refund_models import Standing
 from workers.casefile.ticket_models import TicketState
 from workers.contracts.triage import Customer, History
 from workers.ports.analysis import Intent
 from workers.runtime.errors import NeedsHuman
+
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -51,6 +56,27 @@ class TestWhatItSays:
             False,
             False,
         )
+
+    @pytest.mark.parametrize(
+        ("changes", "counts"),
+        [
+            ({"state": Standing.SETTLED, "provider_refund_id": "re_1"}, True),
+            ({"state": Standing.SETTLED, "finished_at": NOW}, True),  # by hand
+            ({"state": Standing.REQUESTED}, True),
+            ({"state": Standing.APPROVED}, True),
+            ({"state": Standing.UNKNOWN}, True),
+            ({"state": Standing.FAILED}, True),
+            ({"state": Standing.FAILED, "finished_at": NOW}, False),  # given up
+            ({"state": Standing.REJECTED, "finished_at": NOW}, False),
+            ({"state": Standing.STOPPED, "finished_at": NOW}, False),
+        ],
+    )
+    async def test_whatever_went_back_or_may_still_do_counts(
+        self, bench: TicketBench, changes: dict[str, Any], counts: bool
+    ) -> None:
+        """By whatever hand: as long as it may reach the customer, the next one is for a person."""
+        await bench.refund(**changes)
+        assert (await bench.analyse()).refunded_before is counts
 
     async def test_of_two_open_orders_none_is_sure(self, bench: TicketBench) -> None:
         another = replace(bench.order, id=f"{bench.order.id}0", number="#7")

@@ -114,7 +114,7 @@ class Understood:
     """What was paid for what they write about: the article, or the whole order."""
     currency: str | None
     refunded_before: bool
-    """Something of this order."""
+    """Something of this order, or it may still be: a refund that waits or is on its way counts."""
 
 
 @dataclass(frozen=True, slots=True)
