@@ -135,15 +135,17 @@ class Resolution:
         self,
         *,
         ticket_id: str,
+        message_number: int,
         case_id: str,
         reply: str,
         route: Route,
         why: str,
+        replied_number: int | None = None,
         language: str | None = None,
         decision: str | None = None,
         draft: str | None = None,
     ) -> None:
-        """Answer the customer. Once per instance, by the journal and by the helpdesk's key."""
+        """Answer what triage read, or an escalation. Once per instance, by the journal and the helpdesk's key."""
         key = f"reply:{ticket_id}:{current_instance()}"
         await self._journal.once(
             Intent(
@@ -159,7 +161,7 @@ class Resolution:
                 ),
             )
         )
-        await self._tickets.note_reply(ticket_id, key, reply)
+        await self._tickets.note_reply(ticket_id, key, reply, max(message_number, replied_number or 0))
         await self._clocks.note(ticket_id, key, Happened.WE_REPLIED)
         if decision is None:
             key = _key(route, 0)

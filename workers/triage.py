@@ -96,7 +96,7 @@ class Triage:
     async def analyse_messages(
         self, ticket_id: str, message_number: int, case_id: str | None = None, shopify_order_id: str | None = None
     ) -> Understood:
-        """Read what the customer has written since our last answer, up to this message.
+        """Read what the customer has written that is not answered yet, up to this message.
 
         What was found, and by which words, is kept once per message. Natural besides: nothing outside changes.
         """
@@ -209,10 +209,13 @@ class Triage:
 
 
 def _unanswered(messages: Sequence[TicketMessage], upto: int) -> str:
-    """What the customer wrote after our last answer; all of it where that is nothing."""
-    read = [message for message in messages if message.id <= upto]
-    answered = max((message.id for message in read if message.author == Author.AGENT), default=0)
-    written = [message for message in read if message.author == Author.CUSTOMER]
+    """What the customer wrote after what our last answer is to; all of it where that is nothing.
+
+    What they wrote before that answer went out, and nobody had read by then, is not answered by it.
+    """
+    ours = (message.answers or message.id for message in messages if message.author == Author.AGENT)
+    answered = max((number for number in ours if number < upto), default=0)
+    written = [message for message in messages if message.author == Author.CUSTOMER and message.id <= upto]
     news = [message for message in written if message.id > answered] or written
     return "\n\n".join(message.text for message in news)
 

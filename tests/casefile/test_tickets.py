@@ -115,7 +115,7 @@ class TestClosing:
     async def test_a_ticket_with_unseen_words_is_not_closed(self, books: Tickets, written: Written) -> None:
         first = await books.take(written)
         second = await take(books, written, "m-2")
-        await books.note_reply(first.ticket_id, "reply-1", "Soon.")
+        await books.note_reply(first.ticket_id, "reply-1", "Soon.", first.number)
         assert not await books.close(first.ticket_id, first.number)
         for _ in range(2):
             assert await books.close(first.ticket_id, second.number)
@@ -162,10 +162,14 @@ class TestLooking:
 
     async def test_a_reply_is_kept_once_by_its_key(self, books: Tickets, written: Written) -> None:
         taken = await books.take(written)
-        numbers = {await books.note_reply(taken.ticket_id, "m-1", "On its way.") for _ in range(2)}
+        reply = (taken.ticket_id, "m-1", "On its way.", taken.number)
+        numbers = {await books.note_reply(*reply) for _ in range(2)}
         assert len(numbers) == 1
         told = await books.messages(taken.ticket_id)
-        assert [each.author for each in told] == [Author.CUSTOMER, Author.AGENT]
+        assert [(each.author, each.answers) for each in told] == [
+            (Author.CUSTOMER, None),
+            (Author.AGENT, taken.number),
+        ]
 
     async def test_the_first_of_a_line_is_found_from_each_of_it(
         self, books: Tickets, written: Written, database: Database

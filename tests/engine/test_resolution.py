@@ -9,7 +9,9 @@ from tests.engine.shop_floor import Floor
 from tests.engine.ticket_desk import BROKEN, HARM, SUGGESTION, Customer, customer, disputed, stranger
 from workers.casefile.finding_models import TicketLabel
 from workers.casefile.refund_models import Standing
+from workers.casefile.ticket_findings import Findings
 from workers.contracts.triage import PROCESS, REPLIED, TicketReplied
+from workers.ports.analysis import Intent
 
 pytestmark = pytest.mark.engine
 OURS = "process:resolution"
@@ -154,6 +156,21 @@ class TestByAPerson:
         await approved(floor, ada)
         await ada.reaches("Gateway_AwaitReply")
         assert await ada.paid_back() == [2_550]
+        assert [reply.body for reply in await ada.replies()] == ["We pay 25.50 back."]
+
+    async def test_what_is_written_meanwhile_is_not_answered_by_it_nor_forgotten(self, floor: Floor) -> None:
+        """Not even when a thank you takes the task away that somebody had to answer it."""
+        ada = await customer(floor, "30.00")
+        await ada.writes(BROKEN)
+        task = await ada.is_answered("refund", amount=25.5, reply="We pay 25.50 back.")
+        await ada.task("Task_ApproveRefund")
+        await ada.writes(SUGGESTION)
+        await approved(floor, ada)
+        task = await ada.task(after=task.key)
+        await ada.writes("Thanks!")
+        await ada.task(after=task.key)
+        found, _ = await Findings(floor.app.database).analysis(ada.ticket_id, ada.number)
+        assert found.best.intent == Intent.PRODUCT_INFO
         assert [reply.body for reply in await ada.replies()] == ["We pay 25.50 back."]
 
     async def test_a_refund_that_is_refused_comes_back_to_a_person(self, floor: Floor) -> None:

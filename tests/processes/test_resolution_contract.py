@@ -34,7 +34,12 @@ PROMISES = {
     ),
     "send_reply": Promise(
         lambda b: b.resolution.send_reply(
-            ticket_id=b.ticket_id, case_id=b.case_id, reply="Yes.", route=Route.AUTO_REPLY, why="Why"
+            ticket_id=b.ticket_id,
+            message_number=b.number,
+            case_id=b.case_id,
+            reply="Yes.",
+            route=Route.AUTO_REPLY,
+            why="Why",
         ),
         lambda b: b.helpdesk,
         "send_reply",

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.processes.ticket_bench import NORMAL, TicketBench
 from workers.casefile.db import Database
 from workers.casefile.refund_models import Standing
-from workers.casefile.ticket_models import TicketState
+from workers.casefile.ticket_models import TicketMessage, TicketState
 from workers.contracts.triage import Customer, History
 from workers.ports.analysis import Intent
 from workers.runtime.errors import NeedsHuman
@@ -106,7 +107,32 @@ class TestWhatItSays:
         assert (found.safety, found.hazard, found.damaged) == (True, "injury", True)
 
     async def test_only_what_came_since_our_answer_is_read(self, bench: TicketBench) -> None:
-        await bench.tickets.note_reply(bench.ticket_id, "r", "On its way.")
+        await bench.tickets.note_reply(bench.ticket_id, "r", "On its way.", bench.number)
+        await bench.write("Thanks!")
+        for _ in range(2):
+            await bench.analyse()
+            assert bench.analysis.asked[-1].text == "Thanks!"
+            await bench.tickets.note_reply(bench.ticket_id, "r-2", "You are welcome.", bench.number)
+
+    async def test_what_came_before_our_answer_and_nobody_had_read_is_not_answered_by_it(
+        self, bench: TicketBench
+    ) -> None:
+        read = bench.number
+        await bench.write("Please cancel the rest.")
+        await bench.tickets.note_reply(bench.ticket_id, "r", "On its way.", read)
+        await bench.analyse()
+        assert bench.analysis.asked[-1].text == "Please cancel the rest."
+        await bench.write("Thanks!")
+        await bench.analyse()
+        assert bench.analysis.asked[-1].text == "Please cancel the rest.\n\nThanks!"
+
+    async def test_an_answer_of_old_is_to_all_that_came_before_it(
+        self, bench: TicketBench, database: Database
+    ) -> None:
+        """When it was not kept yet what an answer is to."""
+        await bench.tickets.note_reply(bench.ticket_id, "r", "On its way.", bench.number)
+        mine = update(TicketMessage).where(TicketMessage.ticket_id == bench.ticket_id)
+        await database.run(lambda session: session.execute(mine.values(answers=None)))
         await bench.write("Thanks!")
         await bench.analyse()
         assert bench.analysis.asked[-1].text == "Thanks!"
