@@ -164,14 +164,14 @@ class Triage:
         await self._effects.change(key, entry, lambda: self._helpdesk.set_status(ticket_id, TicketStatus.OPEN))
 
     async def close_ticket(self, ticket_id: str, message_number: int, case_id: str) -> Closed:
-        """Close it for good unless the customer has just written. Once per ticket."""
+        """Close it for good unless the customer has written more, which is to be read. Once per ticket."""
         if not await self._tickets.close(ticket_id, message_number):
-            return Closed(closed=False)
+            return Closed(closed=False, replied_number=await self._tickets.newest(ticket_id))
         await self._clocks.note(ticket_id, "closed", Happened.CLOSED)
         key = f"closed:{ticket_id}"
         entry = Entry(case_id, key, "ticket_closed", f"Ticket {ticket_id} closed", {})
         await self._effects.change(key, entry, lambda: self._helpdesk.set_status(ticket_id, TicketStatus.CLOSED))
-        return Closed(closed=True)
+        return Closed(closed=True, replied_number=message_number)
 
     async def _read(self, subject: str, text: str, articles: tuple[port.Article, ...]) -> Analysis:
         """Danger, damage and numbers count wherever they stand; what is wanted says the text, where there is one:

@@ -11,7 +11,7 @@ from tests.processes.ticket_bench import NORMAL, TicketBench
 from workers.casefile.db import Database
 from workers.casefile.refund_models import Standing
 from workers.casefile.ticket_models import TicketMessage, TicketState
-from workers.contracts.triage import Customer, History
+from workers.contracts.triage import Closed, Customer, History
 from workers.ports.analysis import Intent
 from workers.runtime.errors import NeedsHuman
 
@@ -210,7 +210,8 @@ class TestItsEnd:
     async def test_it_is_not_closed_over_a_message(self, bench: TicketBench) -> None:
         seen = bench.number
         await bench.write("One more thing.")
-        assert not (await bench.triage.close_ticket(bench.ticket_id, seen, bench.case_id)).closed
+        tried = await bench.triage.close_ticket(bench.ticket_id, seen, bench.case_id)
+        assert tried == Closed(closed=False, replied_number=bench.number), "which is to be read"
         assert bench.helpdesk.statuses == {}
         assert (await bench.triage.close_ticket(bench.ticket_id, bench.number, bench.case_id)).closed
         assert bench.helpdesk.statuses == {bench.ticket_id: "closed"}

@@ -202,7 +202,7 @@ class Tickets:
     async def close(self, ticket_id: str, seen: int) -> bool:
         """Close it for good unless the customer has written something after the message `seen`; idempotent.
 
-        False when they have: that message is on its way to whoever waits for it, and nobody would after this.
+        False when they have: that message is still to be read, and nobody would after this.
         """
 
         async def work(session: AsyncSession) -> bool:

@@ -129,6 +129,8 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Whether it was closed: not when the customer has just written again."""
+    """Whether it was closed: not when the customer has written something that nobody has read."""
 
     closed: bool
+    replied_number: int
+    """Of what the customer wrote last: it reopens a ticket that is not closed."""
