@@ -4,9 +4,11 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
 from tests.engine.shop_floor import Floor
 from tests.engine.ticket_desk import SUGGESTION, WHERE, customer, stranger
+from workers.casefile.record_models import Instance
 from workers.casefile.ticket_models import Channel
 from workers.casefile.tickets import Tickets, Written
 from workers.contracts.triage import PROCESS, REPLIED, TicketReplied
@@ -87,6 +89,21 @@ async def test_a_message_that_was_read_before_reopens_nothing(floor: Floor) -> N
     await ada.reaches("Gateway_AwaitReply", times=2)
     assert (await ada.ticket()).state == "solved"
     assert await ada.been_at("Task_ReopenTicket") == 0
+
+
+async def test_a_ticket_whose_instance_is_cancelled_is_closed_and_the_next_message_is_read(floor: Floor) -> None:
+    bob = stranger(floor)
+    await bob.writes(SUGGESTION)
+    await bob.task()
+    mine = select(Instance.key).where(Instance.correlation_key == bob.ticket_id)
+    async with floor.app.database.sessions() as session:
+        await floor.app.engine.cancel_instance(await session.scalar(mine) or 0)
+    await bob.reaches("triage", "ELEMENT_TERMINATED")
+    first = bob.ticket_id
+    assert (await bob.ticket()).state == "closed"
+    await bob.writes("Hello?")
+    assert bob.ticket_id == f"{first}-f1"
+    await bob.task()
 
 
 async def test_a_ticket_is_not_closed_over_a_message_that_nobody_has_read(floor: Floor) -> None:
