@@ -70,6 +70,8 @@ class Resolution:
     async def draft_reply(  # noqa: PLR0913  # what the guardrails hold a draft against
         self,
         *,
+        ticket_id: str,
+        message_number: int,
         route: Route,
         intent: str,
         safety: bool,
@@ -91,6 +93,8 @@ class Resolution:
         found = list(complaints(draft, facts, language=written_in, unsafe=safety))
         if route == Route.AUTO_REFUND and went_back is None:
             found.insert(0, "the money did not go back")
+        if await self._tickets.newest(ticket_id) > message_number:
+            found.insert(0, "the customer has written more since")
         problem = "; ".join(found) or None
         return Draft(draft, draft_good=not found, draft_problem=problem, reply=None if found else draft)
 
@@ -131,15 +135,17 @@ class Resolution:
         self,
         *,
         ticket_id: str,
+        message_number: int,
         case_id: str,
         reply: str,
         route: Route,
         why: str,
+        replied_number: int | None = None,
         language: str | None = None,
         decision: str | None = None,
         draft: str | None = None,
     ) -> None:
-        """Answer the customer. Once per instance, by the journal and by the helpdesk's key."""
+        """Answer what triage read, or an escalation. Once per instance, by the journal and the helpdesk's key."""
         key = f"reply:{ticket_id}:{current_instance()}"
         await self._journal.once(
             Intent(
@@ -155,7 +161,7 @@ class Resolution:
                 ),
             )
         )
-        await self._tickets.note_reply(ticket_id, key, reply)
+        await self._tickets.note_reply(ticket_id, key, reply, max(message_number, replied_number or 0))
         await self._clocks.note(ticket_id, key, Happened.WE_REPLIED)
         if decision is None:
             key = _key(route, 0)

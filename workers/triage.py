@@ -96,7 +96,7 @@ class Triage:
     async def analyse_messages(
         self, ticket_id: str, message_number: int, case_id: str | None = None, shopify_order_id: str | None = None
     ) -> Understood:
-        """Read what the customer has written since our last answer, up to this message.
+        """Read what the customer has written that is not answered yet, up to this message.
 
         What was found, and by which words, is kept once per message. Natural besides: nothing outside changes.
         """
@@ -109,7 +109,6 @@ class Triage:
         if claim.order is not None:
             await self._cases.describe("triage", claim.order)
         await self._findings.analysed(ticket_id, message_number, found, claim)
-        taken = await self._refunds.taken_on(order_id) if order_id else {}
         return Understood(
             case_id=case_id or order_id or ticket_id,
             intent=found.best.intent,
@@ -125,7 +124,7 @@ class Triage:
             order_known=order_id is not None,
             claim_amount=claim.amount,
             currency=claim.order.total.currency if claim.order else None,
-            refunded_before=any(taken.values()),
+            refunded_before=order_id is not None and await self._refunds.any_of(order_id),
         )
 
     async def write_context(
@@ -165,14 +164,14 @@ class Triage:
         await self._effects.change(key, entry, lambda: self._helpdesk.set_status(ticket_id, TicketStatus.OPEN))
 
     async def close_ticket(self, ticket_id: str, message_number: int, case_id: str) -> Closed:
-        """Close it for good unless the customer has just written. Once per ticket."""
+        """Close it for good unless the customer has written more, which is to be read. Once per ticket."""
         if not await self._tickets.close(ticket_id, message_number):
-            return Closed(closed=False)
+            return Closed(closed=False, replied_number=await self._tickets.newest(ticket_id))
         await self._clocks.note(ticket_id, "closed", Happened.CLOSED)
         key = f"closed:{ticket_id}"
         entry = Entry(case_id, key, "ticket_closed", f"Ticket {ticket_id} closed", {})
         await self._effects.change(key, entry, lambda: self._helpdesk.set_status(ticket_id, TicketStatus.CLOSED))
-        return Closed(closed=True)
+        return Closed(closed=True, replied_number=message_number)
 
     async def _read(self, subject: str, text: str, articles: tuple[port.Article, ...]) -> Analysis:
         """Danger, damage and numbers count wherever they stand; what is wanted says the text, where there is one:
@@ -210,10 +209,13 @@ class Triage:
 
 
 def _unanswered(messages: Sequence[TicketMessage], upto: int) -> str:
-    """What the customer wrote after our last answer; all of it where that is nothing."""
-    read = [message for message in messages if message.id <= upto]
-    answered = max((message.id for message in read if message.author == Author.AGENT), default=0)
-    written = [message for message in read if message.author == Author.CUSTOMER]
+    """What the customer wrote after what our last answer is to; all of it where that is nothing.
+
+    What they wrote before that answer went out, and nobody had read by then, is not answered by it.
+    """
+    ours = (message.answers or message.id for message in messages if message.author == Author.AGENT)
+    answered = max((number for number in ours if number < upto), default=0)
+    written = [message for message in messages if message.author == Author.CUSTOMER and message.id <= upto]
     news = [message for message in written if message.id > answered] or written
     return "\n\n".join(message.text for message in news)
 

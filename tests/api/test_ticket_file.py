@@ -97,8 +97,9 @@ class TestPage:
         assert f'id="ticket-{taken.ticket_id}"' in await page_of(app, database, case.id)
 
     async def test_a_ticket_nobody_looked_at_yet_is_its_messages(self, app: FastAPI, database: Database) -> None:
-        ticket = (await written(database)).ticket_id
-        await Tickets(database).note_reply(ticket, "r-1", "We look into it.")
+        taken = await written(database)
+        ticket = taken.ticket_id
+        await Tickets(database).note_reply(ticket, "r-1", "We look into it.", taken.number)
         await add(database, a_case(id=ticket, process="triage", order_number=None))
         page = await page_of(app, database, ticket)
         assert "We look into it." in page

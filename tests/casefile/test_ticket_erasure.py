@@ -56,7 +56,7 @@ async def test_nothing_personal_is_left_of_a_ticket_whose_case_has_ended(
     database: Database, books: Tickets, written: Written
 ) -> None:
     taken = await books.take(written)
-    await books.note_reply(taken.ticket_id, "reply-1", "Dear Kanarie")
+    await books.note_reply(taken.ticket_id, "reply-1", "Dear Kanarie", taken.number)
     found = await FakeAnalysis().analyse(Ticket("Kanarie"))
     quoted = replace(found, damage=(Evidence("Kanarie is broken", "damaged", 1.0),))
     await Findings(database).analysed(taken.ticket_id, taken.number, quoted, Claim(None, None))

@@ -2,12 +2,18 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.casefile.one_order import Stream
 from workers.casefile import tickets
+from workers.casefile.business_hours import ALWAYS, BusinessHours
 from workers.casefile.db import Database
+from workers.casefile.sla import Happened, Priority, Targets
+from workers.casefile.ticket_clocks import TicketClocks
 from workers.casefile.ticket_models import Author, Channel, TicketState
 from workers.casefile.tickets import MOST_TICKETS, Taken, Tickets, Written, ticket_id_of
 
@@ -115,7 +121,7 @@ class TestClosing:
     async def test_a_ticket_with_unseen_words_is_not_closed(self, books: Tickets, written: Written) -> None:
         first = await books.take(written)
         second = await take(books, written, "m-2")
-        await books.note_reply(first.ticket_id, "reply-1", "Soon.")
+        await books.note_reply(first.ticket_id, "reply-1", "Soon.", first.number)
         assert not await books.close(first.ticket_id, first.number)
         for _ in range(2):
             assert await books.close(first.ticket_id, second.number)
@@ -144,6 +150,55 @@ class TestClosing:
         assert not await books.close("chat-unheard-of", 1)
 
 
+class TestCancelling:
+    """An operator ends the instance of a ticket, in the engine."""
+
+    async def cancelled(self, database: Database, ticket_id: str, process: str = "triage") -> None:
+        stream = Stream(database, order=ticket_id)
+        started, ended = stream.started(), stream.ended("ELEMENT_TERMINATED")
+        for record in (started, ended):
+            record["value"]["bpmnProcessId"] = process
+        await stream.take_in(started, ended)
+
+    async def test_closes_the_ticket_and_its_clocks_and_more_opens_one_that_follows(
+        self, books: Tickets, written: Written, database: Database
+    ) -> None:
+        """Nobody would ever read it in the old one."""
+        first = await books.take(written)
+        clocks = TicketClocks(database, BusinessHours(ZoneInfo("UTC"), ALWAYS))
+        targets = Targets(Priority.NORMAL, *(timedelta(hours=1),) * 3)
+        await clocks.note(first.ticket_id, "opened", Happened.OPENED, targets=targets)
+        await self.cancelled(database, first.ticket_id)
+        ticket = await books.get(first.ticket_id)
+        assert ticket is not None
+        assert (ticket.state, ticket.closed_at is None) == (TicketState.CLOSED, False)
+        standing = await clocks.standing(first.ticket_id)
+        assert standing is not None
+        assert standing.resolution.ended
+        assert (await take(books, written, "m-2")).ticket_id == f"{first.ticket_id}-f1"
+
+    async def test_of_a_ticket_that_is_closed_nothing_changes(
+        self, books: Tickets, written: Written, database: Database
+    ) -> None:
+        first = await books.take(written)
+        await books.close(first.ticket_id, first.number)
+        before = await books.get(first.ticket_id)
+        await self.cancelled(database, first.ticket_id)
+        after = await books.get(first.ticket_id)
+        assert before is not None
+        assert after is not None
+        assert after.closed_at == before.closed_at
+
+    async def test_what_another_process_waits_for_stays_open(
+        self, books: Tickets, written: Written, database: Database
+    ) -> None:
+        first = await books.take(written)
+        await self.cancelled(database, first.ticket_id, "resolution")
+        ticket = await books.get(first.ticket_id)
+        assert ticket is not None
+        assert ticket.state == TicketState.OPEN
+
+
 class TestLooking:
     async def test_a_customer_s_tickets_come_newest_first(self, books: Tickets, written: Written) -> None:
         for number in range(3):
@@ -162,10 +217,14 @@ class TestLooking:
 
     async def test_a_reply_is_kept_once_by_its_key(self, books: Tickets, written: Written) -> None:
         taken = await books.take(written)
-        numbers = {await books.note_reply(taken.ticket_id, "m-1", "On its way.") for _ in range(2)}
+        reply = (taken.ticket_id, "m-1", "On its way.", taken.number)
+        numbers = {await books.note_reply(*reply) for _ in range(2)}
         assert len(numbers) == 1
         told = await books.messages(taken.ticket_id)
-        assert [each.author for each in told] == [Author.CUSTOMER, Author.AGENT]
+        assert [(each.author, each.answers) for each in told] == [
+            (Author.CUSTOMER, None),
+            (Author.AGENT, taken.number),
+        ]
 
     async def test_the_first_of_a_line_is_found_from_each_of_it(
         self, books: Tickets, written: Written, database: Database

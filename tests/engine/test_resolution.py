@@ -8,7 +8,10 @@ from tests.engine.refund_desk import Desk, Person
 from tests.engine.shop_floor import Floor
 from tests.engine.ticket_desk import BROKEN, HARM, SUGGESTION, Customer, customer, disputed, stranger
 from workers.casefile.finding_models import TicketLabel
+from workers.casefile.refund_models import Standing
+from workers.casefile.ticket_findings import Findings
 from workers.contracts.triage import PROCESS, REPLIED, TicketReplied
+from workers.ports.analysis import Intent
 
 pytestmark = pytest.mark.engine
 OURS = "process:resolution"
@@ -59,6 +62,24 @@ class TestByItself:
         await ada.reaches("Gateway_AwaitReply")
         assert await ada.paid_back() == []
         assert [reply.body for reply in await ada.replies()] == ["Your bank is paying you back."]
+
+    async def test_what_is_written_while_the_money_is_on_its_way_is_read_before_anything_is_answered(
+        self, floor: Floor
+    ) -> None:
+        ada = await customer(floor, "15.00")
+        desk = Desk(floor, ada.order_id, 1_500)
+        refund_id = f"{ada.order_id}-ticket-damaged"
+        await floor.misbehave("payments.refund", "pending", ada.order_id)
+        await ada.writes(BROKEN)
+        made = (await desk.stands(refund_id, Standing.SENT)).provider_refund_id
+        assert made is not None
+        await desk.reaches(refund_id, "Task_AwaitProvider")
+        await ada.writes(HARM)
+        await desk.payments.settle_refund(made)
+        await desk.send("refund_changed", refund_id=refund_id, state="succeeded")
+        await ada.task("Task_HandleEscalation")
+        assert await ada.replies() == []
+        assert await ada.paid_back() == [1_500]
 
     async def test_nothing_is_answered_automatically_where_somebody_may_get_hurt(self, floor: Floor) -> None:
         ada = await customer(floor, "15.00")
@@ -135,6 +156,21 @@ class TestByAPerson:
         await approved(floor, ada)
         await ada.reaches("Gateway_AwaitReply")
         assert await ada.paid_back() == [2_550]
+        assert [reply.body for reply in await ada.replies()] == ["We pay 25.50 back."]
+
+    async def test_what_is_written_meanwhile_is_not_answered_by_it_nor_forgotten(self, floor: Floor) -> None:
+        """Not even when a thank you takes the task away that somebody had to answer it."""
+        ada = await customer(floor, "30.00")
+        await ada.writes(BROKEN)
+        task = await ada.is_answered("refund", amount=25.5, reply="We pay 25.50 back.")
+        await ada.task("Task_ApproveRefund")
+        await ada.writes(SUGGESTION)
+        await approved(floor, ada)
+        task = await ada.task(after=task.key)
+        await ada.writes("Thanks!")
+        await ada.task(after=task.key)
+        found, _ = await Findings(floor.app.database).analysis(ada.ticket_id, ada.number)
+        assert found.best.intent == Intent.PRODUCT_INFO
         assert [reply.body for reply in await ada.replies()] == ["We pay 25.50 back."]
 
     async def test_a_refund_that_is_refused_comes_back_to_a_person(self, floor: Floor) -> None:

@@ -4,9 +4,11 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 
 from tests.engine.shop_floor import Floor
 from tests.engine.ticket_desk import SUGGESTION, WHERE, customer, stranger
+from workers.casefile.record_models import Instance
 from workers.casefile.ticket_models import Channel
 from workers.casefile.tickets import Tickets, Written
 from workers.contracts.triage import PROCESS, REPLIED, TicketReplied
@@ -89,7 +91,23 @@ async def test_a_message_that_was_read_before_reopens_nothing(floor: Floor) -> N
     assert await ada.been_at("Task_ReopenTicket") == 0
 
 
-async def test_a_ticket_is_not_closed_over_a_message_that_is_on_its_way(floor: Floor) -> None:
+async def test_a_ticket_whose_instance_is_cancelled_is_closed_and_the_next_message_is_read(floor: Floor) -> None:
+    bob = stranger(floor)
+    await bob.writes(SUGGESTION)
+    await bob.task()
+    mine = select(Instance.key).where(Instance.correlation_key == bob.ticket_id)
+    async with floor.app.database.sessions() as session:
+        await floor.app.engine.cancel_instance(await session.scalar(mine) or 0)
+    await bob.reaches("triage", "ELEMENT_TERMINATED")
+    first = bob.ticket_id
+    assert (await bob.ticket()).state == "closed"
+    await bob.writes("Hello?")
+    assert bob.ticket_id == f"{first}-f1"
+    await bob.task()
+
+
+async def test_a_ticket_is_not_closed_over_a_message_that_nobody_has_read(floor: Floor) -> None:
+    """It may have expired in the engine; should it come after all, it was read before."""
     ada = await customer(floor)
     await ada.writes(WHERE)
     await ada.reaches("Gateway_AwaitReply")
@@ -97,8 +115,13 @@ async def test_a_ticket_is_not_closed_over_a_message_that_is_on_its_way(floor: F
     taken = await Tickets(floor.app.database).take(written)
     await floor.travel(days=14, minutes=1)
     await ada.takes("Flow_WroteMeanwhile")
-    told = TicketReplied(ticket_id=ada.ticket_id, message_number=taken.number)
-    await floor.handover.tell(PROCESS, REPLIED, told)
     await ada.takes("Flow_Reopened")
     await ada.is_answered("no_answer")
     await ada.reaches("Task_SetSolved", "ELEMENT_COMPLETED", times=2)
+    told = TicketReplied(ticket_id=ada.ticket_id, message_number=taken.number)
+    await floor.handover.tell(PROCESS, REPLIED, told)
+    await ada.takes("Flow_ReadBefore")
+    await ada.reaches("Gateway_AwaitReply", times=3)
+    await floor.travel(days=14, minutes=1)
+    assert await floor.ends(ada.case_id, "triage") == "ticket_closed"
+    assert await ada.been_at("Task_ReopenTicket") == 1

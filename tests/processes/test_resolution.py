@@ -20,7 +20,14 @@ async def bench(database: Database) -> TicketBench:
 
 
 async def draft(bench: TicketBench, route: Route = Route.AUTO_REPLY, **facts: Any) -> Draft:
-    usual = {"intent": "tracking", "safety": False, "language": "en", "shopify_order_id": bench.order.id}
+    usual = {
+        "ticket_id": bench.ticket_id,
+        "message_number": bench.number,
+        "intent": "tracking",
+        "safety": False,
+        "language": "en",
+        "shopify_order_id": bench.order.id,
+    }
     return await bench.resolution.draft_reply(route=route, **{**usual, **facts})
 
 
@@ -36,6 +43,12 @@ async def answered(bench: TicketBench, said: Said, **more: Any) -> Answered:
         "shopify_order_id": bench.order.id,
     }
     return await bench.resolution.record_answer(answer=said, **{**usual, **more})
+
+
+async def replied(bench: TicketBench, reply: str, route: Route = Route.AUTO_REPLY, **more: Any) -> None:
+    about: dict[str, Any] = {"ticket_id": bench.ticket_id, "message_number": bench.number}
+    about |= {"case_id": bench.case_id, "reply": reply, "route": route, "why": "Why"}
+    await bench.resolution.send_reply(**about, **more)
 
 
 class TestTheDraft:
@@ -66,6 +79,16 @@ class TestTheDraft:
         )
         assert made.draft_good is good
         assert ("15.00 EUR" in made.draft) is good
+
+    async def test_is_not_sent_over_words_that_nobody_has_read(self, bench: TicketBench) -> None:
+        """A danger may stand in them, and only the look at them would tell."""
+        read = bench.number
+        await replied(bench, "Soon.")
+        assert (await draft(bench)).draft_good, "our own words are none of theirs"
+        await bench.write("The battery is smoking!")
+        made = await draft(bench, message_number=read)
+        assert (made.draft_problem, made.reply) == ("the customer has written more since", None)
+        assert (await draft(bench)).draft_good
 
     async def test_whatever_a_model_writes_is_held_against_the_decision(self, bench: TicketBench) -> None:
         bench.replies.says = f"We refund 500 EUR for order {bench.order.number}!"
@@ -118,29 +141,24 @@ class TestAnAnswer:
 
 class TestAReply:
     async def test_is_kept_and_ends_the_first_response(self, bench: TicketBench) -> None:
-        await bench.resolution.send_reply(
-            ticket_id=bench.ticket_id, case_id=bench.case_id, reply="Yes.", route=Route.AUTO_REPLY, why="Why"
-        )
+        await replied(bench, "Yes.")
         *_, last = await bench.tickets.messages(bench.ticket_id)
-        assert (last.author, last.text) == ("agent", "Yes.")
+        assert (last.author, last.text, last.answers) == ("agent", "Yes.", bench.number)
         assert await bench.due(minutes=300) is None
         assert await bench.decisions() == [("auto_reply", "process:resolution", "send")]
 
     async def test_of_a_person_was_decided_before(self, bench: TicketBench) -> None:
-        await bench.resolution.send_reply(
-            ticket_id=bench.ticket_id,
-            case_id=bench.case_id,
-            reply="Yes.",
-            route=Route.ASK_HUMAN,
-            why="Why",
-            decision="send",
-        )
+        await replied(bench, "Yes.", route=Route.ASK_HUMAN, decision="send")
         assert await bench.decisions() == []
 
+    @pytest.mark.parametrize("more", [0, 7])
+    async def test_is_to_what_an_escalation_has_read_too(self, bench: TicketBench, more: int) -> None:
+        await replied(bench, "Yes.", decision="send", replied_number=bench.number + more)
+        *_, last = await bench.tickets.messages(bench.ticket_id)
+        assert last.answers == bench.number + more
+
     async def test_a_question_stops_the_clocks(self, bench: TicketBench) -> None:
-        await bench.resolution.send_reply(
-            ticket_id=bench.ticket_id, case_id=bench.case_id, reply="Which?", route=Route.ASK_HUMAN, why="Why"
-        )
+        await replied(bench, "Which?", route=Route.ASK_HUMAN)
         await bench.resolution.set_pending(bench.ticket_id, bench.case_id)
         assert await bench.due(days=100) is None
         assert bench.helpdesk.statuses == {bench.ticket_id: "pending"}

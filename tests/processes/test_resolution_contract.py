@@ -10,7 +10,14 @@ from workers.resolution import registration
 
 PROMISES = {
     "draft_reply": Promise(
-        lambda b: b.resolution.draft_reply(route=Route.AUTO_REPLY, intent="tracking", safety=False, language="en"),
+        lambda b: b.resolution.draft_reply(
+            ticket_id=b.ticket_id,
+            message_number=b.number,
+            route=Route.AUTO_REPLY,
+            intent="tracking",
+            safety=False,
+            language="en",
+        ),
         acts=False,
     ),
     "record_answer": Promise(
@@ -27,7 +34,12 @@ PROMISES = {
     ),
     "send_reply": Promise(
         lambda b: b.resolution.send_reply(
-            ticket_id=b.ticket_id, case_id=b.case_id, reply="Yes.", route=Route.AUTO_REPLY, why="Why"
+            ticket_id=b.ticket_id,
+            message_number=b.number,
+            case_id=b.case_id,
+            reply="Yes.",
+            route=Route.AUTO_REPLY,
+            why="Why",
         ),
         lambda b: b.helpdesk,
         "send_reply",

@@ -1,15 +1,21 @@
 """What the jobs of triage answer, write, and say in the case file."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.processes.ticket_bench import NORMAL, TicketBench
 from workers.casefile.db import Database
-from workers.casefile.ticket_models import TicketState
-from workers.contracts.triage import Customer, History
+from workers.casefile.refund_models import Standing
+from workers.casefile.ticket_models import TicketMessage, TicketState
+from workers.contracts.triage import Closed, Customer, History
 from workers.ports.analysis import Intent
 from workers.runtime.errors import NeedsHuman
+
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -52,6 +58,27 @@ class TestWhatItSays:
             False,
         )
 
+    @pytest.mark.parametrize(
+        ("changes", "counts"),
+        [
+            ({"state": Standing.SETTLED, "provider_refund_id": "re_1"}, True),
+            ({"state": Standing.SETTLED, "finished_at": NOW}, True),  # by hand
+            ({"state": Standing.REQUESTED}, True),
+            ({"state": Standing.APPROVED}, True),
+            ({"state": Standing.UNKNOWN}, True),
+            ({"state": Standing.FAILED}, True),
+            ({"state": Standing.FAILED, "finished_at": NOW}, False),  # given up
+            ({"state": Standing.REJECTED, "finished_at": NOW}, False),
+            ({"state": Standing.STOPPED, "finished_at": NOW}, False),
+        ],
+    )
+    async def test_whatever_went_back_or_may_still_do_counts(
+        self, bench: TicketBench, changes: dict[str, Any], counts: bool
+    ) -> None:
+        """By whatever hand: as long as it may reach the customer, the next one is for a person."""
+        await bench.refund(**changes)
+        assert (await bench.analyse()).refunded_before is counts
+
     async def test_of_two_open_orders_none_is_sure(self, bench: TicketBench) -> None:
         another = replace(bench.order, id=f"{bench.order.id}0", number="#7")
         bench.shop.orders[another.id] = another
@@ -80,7 +107,32 @@ class TestWhatItSays:
         assert (found.safety, found.hazard, found.damaged) == (True, "injury", True)
 
     async def test_only_what_came_since_our_answer_is_read(self, bench: TicketBench) -> None:
-        await bench.tickets.note_reply(bench.ticket_id, "r", "On its way.")
+        await bench.tickets.note_reply(bench.ticket_id, "r", "On its way.", bench.number)
+        await bench.write("Thanks!")
+        for _ in range(2):
+            await bench.analyse()
+            assert bench.analysis.asked[-1].text == "Thanks!"
+            await bench.tickets.note_reply(bench.ticket_id, "r-2", "You are welcome.", bench.number)
+
+    async def test_what_came_before_our_answer_and_nobody_had_read_is_not_answered_by_it(
+        self, bench: TicketBench
+    ) -> None:
+        read = bench.number
+        await bench.write("Please cancel the rest.")
+        await bench.tickets.note_reply(bench.ticket_id, "r", "On its way.", read)
+        await bench.analyse()
+        assert bench.analysis.asked[-1].text == "Please cancel the rest."
+        await bench.write("Thanks!")
+        await bench.analyse()
+        assert bench.analysis.asked[-1].text == "Please cancel the rest.\n\nThanks!"
+
+    async def test_an_answer_of_old_is_to_all_that_came_before_it(
+        self, bench: TicketBench, database: Database
+    ) -> None:
+        """When it was not kept yet what an answer is to."""
+        await bench.tickets.note_reply(bench.ticket_id, "r", "On its way.", bench.number)
+        mine = update(TicketMessage).where(TicketMessage.ticket_id == bench.ticket_id)
+        await database.run(lambda session: session.execute(mine.values(answers=None)))
         await bench.write("Thanks!")
         await bench.analyse()
         assert bench.analysis.asked[-1].text == "Thanks!"
@@ -158,7 +210,8 @@ class TestItsEnd:
     async def test_it_is_not_closed_over_a_message(self, bench: TicketBench) -> None:
         seen = bench.number
         await bench.write("One more thing.")
-        assert not (await bench.triage.close_ticket(bench.ticket_id, seen, bench.case_id)).closed
+        tried = await bench.triage.close_ticket(bench.ticket_id, seen, bench.case_id)
+        assert tried == Closed(closed=False, replied_number=bench.number), "which is to be read"
         assert bench.helpdesk.statuses == {}
         assert (await bench.triage.close_ticket(bench.ticket_id, bench.number, bench.case_id)).closed
         assert bench.helpdesk.statuses == {bench.ticket_id: "closed"}

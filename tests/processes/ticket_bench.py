@@ -23,6 +23,7 @@ from workers.casefile.finding_models import TicketAnswer
 from workers.casefile.journal import SETTLING, Journal
 from workers.casefile.models import Effect, TimelineEntry
 from workers.casefile.record_models import Record
+from workers.casefile.refund_models import Refund
 from workers.casefile.refunds import Refunds
 from workers.casefile.shipments import Shipments
 from workers.casefile.ticket_clocks import TicketClocks
@@ -153,6 +154,13 @@ class TicketBench:
         """A parcel of the order is on its way."""
         facts = {"carrier": "dhl", "tracking_number": number}
         await self.cases.write(Entry(self.case_id, f"sent:{number}", "parcel_sent", "On its way", facts))
+
+    async def refund(self, **changes: Any) -> None:
+        """Somebody asked for a part of what the order cost; it stands where `changes` say."""
+        facts = {"currency": "EUR", "requested_minor": 500, "amount_minor": 500, "reason": "goodwill"}
+        about = {"id": f"r-{next(_numbers)}", "case_id": self.order.id, "charge_id": "ch_1"}
+        async with self._database.transaction() as session:
+            session.add(Refund(**about, **facts, requested_by="person:kim", **changes))
 
     async def completed(self, name: str | None = "kim") -> None:
         """The engine has told who completed *Answer ticket*, and that the instance is at its next job."""

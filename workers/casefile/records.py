@@ -18,6 +18,7 @@ from workers.casefile.projection.instances import Outcomes
 from workers.casefile.projection.reduced import Reduced, Sent, reduced
 from workers.casefile.projection.set_aside import project_or_set_aside
 from workers.casefile.projection.tables import Tables, given, table
+from workers.casefile.ticket_ends import close_cancelled
 from workers.casefile.unmatched import match_taken
 
 CHANNEL = "cases"
@@ -74,6 +75,7 @@ class Projection:
         await tables.put(_ADD, [dict(zip(_FIELDS, record, strict=False)) for record in news])
         cases = await project_or_set_aside(tables, news, self._definitions, self._outcomes)
         await match_taken(tables, news)
+        await close_cancelled(tables, news)
         await tables.find(_REACH, {"of": partition, "reached": last})
         return len(news), cases
 

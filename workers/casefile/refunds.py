@@ -286,3 +286,9 @@ class Refunds:
             await session.execute(lowered.values(amount_minor=amount))
 
         await self._database.run(work)
+
+    async def any_of(self, order_id: str) -> bool:
+        """Whether something of the order went back, by whatever hand, or may still do."""
+        async with self._database.sessions() as session:
+            found = await session.scalar(select(Refund.id).where(Refund.case_id == order_id, _RESERVES).limit(1))
+        return found is not None

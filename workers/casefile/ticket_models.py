@@ -84,3 +84,5 @@ class TicketMessage(Base):
     sent_at: Mapped[datetime | None]
     """As the sender says."""
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    answers: Mapped[int | None]
+    """Of an answer, the number of the customer's newest message that it is to; None when that was not kept."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -26,6 +27,11 @@ _TICKETS, _WRITTEN = Ticket.__table__, TicketMessage.__table__
 _TICKET = Statement(select(_TICKETS).where(Ticket.id == bindparam("ticket_id")))
 _MESSAGES = Statement(
     select(_WRITTEN).where(TicketMessage.ticket_id == bindparam("ticket_id")).order_by(TicketMessage.id)
+)
+_NEWEST = Statement(
+    select(func.max(TicketMessage.id).label("number")).where(
+        TicketMessage.ticket_id == bindparam("ticket_id"), TicketMessage.author == Author.CUSTOMER
+    )
 )
 _OF_CUSTOMER = Statement(
     select(_TICKETS)
@@ -44,7 +50,7 @@ _LINE = select(Ticket).where(
     )
 )
 _NEW_MESSAGE = insert(TicketMessage).values(
-    {name: bindparam(name) for name in ("ticket_id", "message_id", "author", "text", "sent_at")}
+    {name: bindparam(name) for name in ("ticket_id", "message_id", "author", "text", "sent_at", "answers")}
 )
 _WRITE = _NEW_MESSAGE.on_conflict_do_update(
     index_elements=[TicketMessage.ticket_id, TicketMessage.message_id],
@@ -107,7 +113,14 @@ async def take(session: AsyncSession, written: Written) -> Taken:
         return await take(session, written.apart())
     new = not line or line[-1].state == TicketState.CLOSED
     ticket = await _open(session, written, line) if new else _made_known(line[-1], written)
-    number = await _write(session, ticket.id, written.message_id, Author.CUSTOMER, written.text, written.sent_at)
+    number = await _write(
+        session,
+        ticket.id,
+        message_id=written.message_id,
+        author=Author.CUSTOMER,
+        text=written.text,
+        sent_at=written.sent_at,
+    )
     return Taken(ticket.id, number, new_ticket=new, new_message=True)
 
 
@@ -159,17 +172,24 @@ class Tickets:
         rows = await self._database.statement(_MESSAGES, {"ticket_id": ticket_id})
         return [TicketMessage(**row._asdict()) for row in rows]
 
+    async def newest(self, ticket_id: str) -> int:
+        """The number of what the customer wrote last; 0 when that is nothing."""
+        [row] = await self._database.statement(_NEWEST, {"ticket_id": ticket_id})
+        return row.number or 0
+
     async def of_customer(self, email: str) -> Sequence[Ticket]:
         """The customer's tickets, the newest first, at most MOST_TICKETS; none for an address that is not told."""
         address = email.strip().lower()
         rows = await self._database.statement(_OF_CUSTOMER, {"address": address}) if address else ()
         return [Ticket(**row._asdict()) for row in rows]
 
-    async def note_reply(self, ticket_id: str, key: str, text: str) -> int:
-        """Keep what the customer was answered, once by `key`; gives its number."""
-        return await self._database.run(
-            lambda session: _write(session, ticket_id, f"reply:{key}", Author.AGENT, text, None)
-        )
+    async def note_reply(self, ticket_id: str, key: str, text: str, answers: int) -> int:
+        """Keep what the customer was answered to their messages up to number `answers`, once by `key`.
+
+        Gives its own number, which may be greater than that of a message that nobody had read by then.
+        """
+        reply = {"message_id": f"reply:{key}", "author": Author.AGENT, "text": text, "answers": answers}
+        return await self._database.run(lambda session: _write(session, ticket_id, **reply))
 
     async def solve(self, ticket_id: str) -> None:
         """It is answered. Idempotent; a closed ticket stays closed."""
@@ -182,7 +202,7 @@ class Tickets:
     async def close(self, ticket_id: str, seen: int) -> bool:
         """Close it for good unless the customer has written something after the message `seen`; idempotent.
 
-        False when they have: that message is on its way to whoever waits for it, and nobody would after this.
+        False when they have: that message is still to be read, and nobody would after this.
         """
 
         async def work(session: AsyncSession) -> bool:
@@ -256,9 +276,7 @@ async def _open(session: AsyncSession, written: Written, line: Sequence[Ticket])
     return ticket
 
 
-async def _write(
-    session: AsyncSession, ticket_id: str, message_id: str, author: Author, text: str, sent_at: datetime | None
-) -> int:
+async def _write(session: AsyncSession, ticket_id: str, **message: Any) -> int:
     """Its number; the same message has the same."""
-    told = {"ticket_id": ticket_id, "message_id": message_id, "author": author, "text": text, "sent_at": sent_at}
+    told = {"ticket_id": ticket_id, "sent_at": None, "answers": None, **message}
     return (await session.execute(_WRITE, told)).scalar_one()

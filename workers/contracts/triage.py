@@ -114,7 +114,7 @@ class Understood:
     """What was paid for what they write about: the article, or the whole order."""
     currency: str | None
     refunded_before: bool
-    """Something of this order."""
+    """Something of this order, or it may still be: a refund that waits or is on its way counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,8 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Whether it was closed: not when the customer has just written again."""
+    """Whether it was closed: not when the customer has written something that nobody has read."""
 
     closed: bool
+    replied_number: int
+    """Of what the customer wrote last: it reopens a ticket that is not closed."""
