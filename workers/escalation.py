@@ -17,6 +17,7 @@ from workers.contracts.escalation import (
     PROCESS,
     Claim,
     Errors,
+    Found,
     Handled,
     How,
     Opened,
@@ -24,6 +25,7 @@ from workers.contracts.escalation import (
 )
 from workers.contracts.hazard import PROCESS as HAZARD
 from workers.contracts.hazard import REPORTED, HazardReported, case_of, moment, one_line
+from workers.contracts.triage import Understood
 from workers.ports.alerts import Alert, Level, Post
 from workers.ports.currencies import describe, exponent
 from workers.ports.events import Event
@@ -33,10 +35,10 @@ from workers.runtime.jobs import Job, Process
 
 TASK = "Task_HandleEscalation"
 CHANNEL = "#urgent"
-ON_CALL = "on-call"
+ON_CALL, LEAD = "on-call", "lead"
 """Whom the alerting service wakes, whoever that is today."""
 
-Analyse = Callable[[str, int, str | None, str | None], Awaitable[object]]
+Analyse = Callable[[str, int, str | None, str | None], Awaitable[Understood]]
 """How triage reads a ticket up to a message: ticket, message, case and order."""
 
 
@@ -157,20 +159,28 @@ class Escalation:
         ticket_id: str,
         message_number: int,
         context: str,
+        danger_is_new: bool = False,
         shopify_order_id: str | None = None,
     ) -> None:
-        """Wake who is on call again: the customer wrote more. Once per escalation and message."""
+        """Wake who is on call again: the customer wrote more. Once per escalation and message.
+
+        When somebody may get hurt, and nobody knew, it says so, and wakes a lead, too.
+        """
         case_id, name = shopify_order_id or ticket_id, f"{escalation_id}:reply:{message_number}"
-        alert = Alert(f"alert:{name}", ON_CALL, f"The customer wrote again: {context}")
-        await self._pager.push(alert, case_id, f"{ON_CALL} called: the customer wrote again")
-        post = Post(f"post:{name}", CHANNEL, f"The customer wrote again: {context}", self._page(case_id))
-        await self._pager.post(post, case_id, f"Told {CHANNEL} that the customer wrote again")
+        what = "the customer wrote again" + (", and somebody may get hurt" if danger_is_new else "")
+        text = f"{what.capitalize()}: {context}"
+        await self._pager.push(Alert(f"alert:{name}", ON_CALL, text), case_id, f"{ON_CALL} called: {what}")
+        if danger_is_new:
+            await self._pager.push(Alert(f"alert:{name}:lead", LEAD, text), case_id, f"{LEAD} called: {what}")
+        post = Post(f"post:{name}", CHANNEL, text, self._page(case_id))
+        await self._pager.post(post, case_id, f"Told {CHANNEL}: {what}")
 
     async def analyse_messages(
         self, ticket_id: str, message_number: int, case_id: str | None = None, shopify_order_id: str | None = None
-    ) -> None:
-        """Read what the customer has written by now as triage does, for people to see. Natural, as there."""
-        await self._analyse(ticket_id, message_number, case_id, shopify_order_id)
+    ) -> Found:
+        """Read what the customer has written by now as triage does. Natural, as there."""
+        found = await self._analyse(ticket_id, message_number, case_id, shopify_order_id)
+        return Found(found.safety, found.hazard, found.product, found.shopify_order_id)
 
     async def remind_handler(
         self,
@@ -190,7 +200,7 @@ class Escalation:
         case_id, name = shopify_order_id or ticket_id, f"{escalation_id}:overdue:{reminder}"
         text = f"{who} has taken an escalation, and it is not handled yet: {context}"
         await self._pager.push(
-            Alert(f"alert:{name}", "lead", text), case_id, f"lead called: {who} has not handled it"
+            Alert(f"alert:{name}", LEAD, text), case_id, f"{LEAD} called: {who} has not handled it"
         )
         post = Post(f"post:{name}", CHANNEL, text, self._page(case_id))
         await self._pager.post(post, case_id, f"Told {CHANNEL} that {who} has not handled it")

@@ -13,6 +13,7 @@ from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 from sqlalchemy import select
 
 from tests.engine.shop_floor import Floor
+from tests.engine.ticket_desk import HARM
 from workers.adapters.mock_books import EventRow
 from workers.adapters.mock_support_books import AlertRow, PostRow
 from workers.casefile.escalation_models import Escalation
@@ -116,10 +117,10 @@ class Ticket:
             return (await session.scalars(select(Escalation).where(Escalation.ticket_id == self.id))).one()
 
 
-async def escalate(floor: Floor, case_id: str | None = None, **facts: Any) -> Ticket:
+async def escalate(floor: Floor, case_id: str | None = None, text: str = HARM, **facts: Any) -> Ticket:
     """Escalate a new ticket: dangerous, and of nobody's order, unless it is said otherwise."""
     ticket_id = f"chat-{next(_numbers)}"
-    number = await _write(floor, ticket_id, "The lamp burned my hand, I had to go to the hospital!")
+    number = await _write(floor, ticket_id, text)
     told: Mapping[str, Any] = {
         "ticket_id": ticket_id,
         "message_number": number,

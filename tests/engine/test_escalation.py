@@ -7,6 +7,7 @@ from tests.engine.escalated import Ticket, deploy_caller, escalate
 from tests.engine.refund_desk import paid
 from tests.engine.shop_floor import Floor
 from tests.engine.test_people import browser
+from tests.engine.ticket_desk import BROKEN, customer
 from workers.casefile.models import Task
 from workers.runtime.native.stack import Stack
 
@@ -24,8 +25,8 @@ async def waits(ticket: Ticket, times: int) -> None:
     await ticket.floor.until(ticket.case_id, "Event_TimeToClaimOver", times=times)
 
 
-async def took(ticket: Ticket, flow: str) -> None:
-    await ticket.floor.until(ticket.case_id, flow, "SEQUENCE_FLOW_TAKEN")
+async def took(ticket: Ticket, flow: str, times: int = 1) -> None:
+    await ticket.floor.until(ticket.case_id, flow, "SEQUENCE_FLOW_TAKEN", times)
 
 
 async def claimed(floor: Floor) -> tuple[Ticket, Task, str]:
@@ -137,7 +138,7 @@ class TestReplies:
         await ticket.is_told(ticket.number, "late")
         await took(ticket, "Flow_MessageKnown")
         number = await ticket.writes_again("The lamp exploded, and there is smoke everywhere.")
-        await took(ticket, "Flow_ReplyRead")
+        await took(ticket, "Flow_NoReplyHazard")
         read = await ticket.read(number)
         assert read is not None
         assert read.safety
@@ -147,6 +148,52 @@ class TestReplies:
         ]
         await floor.complete(await ticket.task(), {"escalation_decision": "no_answer"})
         assert (await ticket.got())[-1] == str(number)
+
+    async def test_a_danger_that_is_told_later_wakes_a_lead_and_is_one_for_the_rounds_that_follow(
+        self, floor: Floor
+    ) -> None:
+        ticket = await escalate(floor, safety=False, priority="low", text="I want my money back.")
+        await waits(ticket, 1)
+        await ticket.writes_again("It gave my child an electric shock!")
+        await took(ticket, "Flow_NoReplyHazard")
+        assert await ticket.alerts() == ["on-call", "lead"]
+        context = "John bought a Neck Massager 3 days ago; angry, 85/100"
+        said = f"The customer wrote again, and somebody may get hurt: {context}"
+        assert await ticket.messages() == [said, said]
+        await ticket.writes_again("Are you there?")
+        await took(ticket, "Flow_ReplyNoted", times=2)
+        assert (await ticket.messages())[-1] == f"The customer wrote again: {context}"
+        await floor.travel(hours=8, minutes=1)
+        await waits(ticket, 2)
+        assert (await ticket.alerts())[-1] == "lead", "the second round of a danger; else it were who is on call"
+
+    async def test_two_messages_at_once_are_each_read_by_themselves(self, floor: Floor) -> None:
+        ticket = await escalate(floor, safety=False, text="I want my money back.")
+        number = await ticket.writes_again("It gave my child an electric shock!")
+        await ticket.is_told(ticket.number, "late")
+        await took(ticket, "Flow_MessageKnown")
+        await took(ticket, "Flow_NoReplyHazard")
+        assert await ticket.read(number) is not None
+        await floor.complete(await ticket.task(), {"escalation_decision": "no_answer"})
+        assert (await ticket.got())[-1] == str(number)
+
+
+class TestHazardsOfReplies:
+    async def test_the_hazard_that_a_message_tells_of_is_reported_with_the_order_of_the_product(
+        self, floor: Floor
+    ) -> None:
+        ada = await customer(floor, "80.00")
+        await ada.writes(BROKEN)
+        await ada.task("Task_HandleEscalation")
+        await ada.writes("It gave my child an electric shock!")
+        await ada.takes("Flow_ReplyHazardReported")
+        [reported] = [
+            each for each in await floor.app.cases.timeline(ada.case_id) if each.kind == "hazard_reported"
+        ]
+        assert ada.order is not None
+        assert reported.facts["product"] == ada.order["line_items"][0]["sku"]
+        assert reported.facts["hazard"] == "shock"
+        await floor.until(str(reported.facts["hazard_case"]), "Task_AwaitReport")
 
 
 class TestHostileWords:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,10 +71,13 @@ class Product:
         found: tuple[Campaign, ...] = await MockAds(self.floor.world).campaigns_of(self.sku)
         return [each.running for each in found]
 
-    async def events(self) -> list[str]:
+    async def announced(self) -> Sequence[EventRow]:
         """What other systems heard of it."""
         query = select(EventRow).where(EventRow.payload["hazard_case"].astext == self.case_id)
-        return [row.name for row in await self.floor.world.rows(query.order_by(EventRow.number))]
+        return await self.floor.world.rows(query.order_by(EventRow.number))
+
+    async def events(self) -> list[str]:
+        return [row.name for row in await self.announced()]
 
     async def alerts(self) -> int:
         """How often leads were called."""
@@ -166,6 +169,20 @@ class TestEnough:
             task = await desk.task(asked["refund_id"])
             refused = await desk.complete(task, lead)
             assert refused.status_code == 403, refused.text
+
+    async def test_another_hazard_that_is_reported_meanwhile_does_not_change_what_is_decided_about(
+        self, floor: Floor
+    ) -> None:
+        article = await product(floor)
+        for _ in range(2):
+            await article.reported("burn")
+        await article.task()
+        await article.reported("shock")
+        await article.took("Flow_ReportNoted")
+        await article.decided(await browser(floor, Role.LEAD), "inform_authority")
+        assert await floor.ends(article.case_id, "hazard") == "hazard_decided"
+        assert [row.payload.get("hazard") for row in await article.announced()] == ["burn", "burn"]
+        assert await article.kinds("hazard_report") == 3
 
     async def test_a_decision_behind_our_back_is_void_and_asked_again(self, floor: Floor) -> None:
         article = await product(floor)

@@ -21,6 +21,7 @@ from workers.casefile.record_models import Record
 from workers.common import Effects, Pager
 from workers.contracts.escalation import Opened
 from workers.contracts.hazard import case_of
+from workers.contracts.triage import Understood
 from workers.escalation import Escalation
 from workers.hazard import Hazard
 from workers.notice import Notice
@@ -29,6 +30,25 @@ from workers.runtime.context import JobContext, enter_job
 
 _numbers = itertools.count(time.time_ns() // 1_000)
 URL = "http://shop.example"
+
+SHOCKED = Understood(
+    case_id="1",
+    intent="refund",
+    intents=("refund",),
+    confidence=0.9,
+    anger=80,
+    language="en",
+    safety=True,
+    hazard="shock",
+    product="LAMP-1",
+    damaged=False,
+    shopify_order_id="1",
+    order_known=True,
+    claim_amount=8_000,
+    currency="EUR",
+    refunded_before=False,
+)
+"""What triage finds, as far as escalation asks."""
 
 
 class EscalationBench:
@@ -60,6 +80,7 @@ class EscalationBench:
             "public_url": URL,
         }
         self.analysed: list[tuple[object, ...]] = []
+        self.understood = SHOCKED
         self.jobs = Escalation(**shared, analyse=self._analyse, time_zone="Europe/Lisbon")
         self.hazard = Hazard(**shared, ads=self.ads, shop=self.shop, journal=journal)
         self.notice = Notice(
@@ -90,8 +111,9 @@ class EscalationBench:
         counted = await self.hazard.count_reports(self.case_id, self.product, hazard, since)
         return counted.reports, counted.episode
 
-    async def _analyse(self, *about: object) -> None:
+    async def _analyse(self, *about: object) -> Understood:
         self.analysed.append(about)
+        return self.understood
 
     async def somebody(self, *roles: Role) -> str:
         return await add(self.database, *roles)

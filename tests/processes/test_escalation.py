@@ -9,6 +9,7 @@ from api.people import Role
 from tests.processes.escalation_bench import URL, EscalationBench
 from workers.casefile.db import Database
 from workers.casefile.escalations import open_escalations
+from workers.contracts.escalation import Found
 from workers.contracts.hazard import HazardReported, case_of, one_line
 from workers.ports.alerts import Level
 from workers.runtime.errors import OutcomeUnknown, Retryable
@@ -127,9 +128,23 @@ class TestForgotten:
             ("lead", True)
         ] * 2
 
+
+class TestReplies:
     async def test_a_message_is_read_as_triage_reads_it(self, bench: EscalationBench) -> None:
-        await bench.jobs.analyse_messages(bench.ticket_id, 3, bench.case_id, None)
+        found = await bench.jobs.analyse_messages(bench.ticket_id, 3, bench.case_id, None)
         assert bench.analysed == [(bench.ticket_id, 3, bench.case_id, None)]
+        assert found == Found(True, "shock", "LAMP-1", "1")
+
+    @pytest.mark.parametrize(("new", "woken"), [(False, ["on-call"]), (True, ["on-call", "lead"])])
+    async def test_a_danger_that_nobody_knew_of_wakes_a_lead_too_and_each_is_woken_once(
+        self, bench: EscalationBench, new: bool, woken: list[str]
+    ) -> None:
+        for _ in range(2):
+            await bench.jobs.note_reply(f"{bench.ticket_id}:1", bench.ticket_id, 3, "Ada", danger_is_new=new)
+        pushes, [post] = list(bench.alerts.pushes.values()), bench.alerts.posts.values()
+        assert [alert.to for alert in pushes] == woken
+        assert {alert.level for alert in pushes} == {Level.CRITICAL}
+        assert {"may get hurt" in text for text in (post.text, *(alert.message for alert in pushes))} == {new}
 
 
 class TestHandled:

@@ -53,6 +53,18 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What the customer's messages say by now. None where it is not known."""
+
+    found_safety: bool
+    """Somebody may get hurt."""
+    found_hazard: str | None
+    found_product: str | None
+    found_order: str | None
+    """That the product was bought with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Handled:
     """Who handled it, as refunds name who asks for them."""
 
