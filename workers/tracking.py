@@ -120,10 +120,11 @@ class Tracking:
             return ShipmentFound(shipment)
         parcels = shipment.parcels if shipment else ()
         cancelled = await self._suppliers.cancel_order(supplier, reference)
+        if cancelled:
+            await self._cases.write(unsent(shopify_order_id, supplier, reference))
         told = await self._suppliers.get_shipment(supplier, reference)
         if not cancelled or not set(parcels).issuperset(map(TrackedParcel.of, told.parcels)):
             return ShipmentFound(Shipment(parcels, news=False, complete=False, cancelled=False))
-        await self._cases.write(unsent(shopify_order_id, supplier, reference))
         never = TrackedParcel(None, reference, Trouble.NEVER_SHIPPED)
         return ShipmentFound(Shipment((*parcels, never), news=False, complete=False, cancelled=True))
 
@@ -143,10 +144,9 @@ class Tracking:
 
     async def _arrived(self, order_id: str, parcel: Parcel) -> bool:
         """Whether it is delivered; then the timeline says so."""
-        arrived = parcel.delivered
-        if arrived:
+        if parcel.delivered:
             await self._cases.write(delivered(order_id, parcel))
-        return arrived
+        return parcel.delivered
 
     async def look_into_complaint(
         self, shopify_order_id: str, tracking_number: str, complaint: str = ""
@@ -239,8 +239,7 @@ class Tracking:
         currency: str,
         resent: int = 0,
     ) -> None:
-        """Announce `supplier_order_placed` for what is sent again, and let it be tracked. Once per order and
-        number."""
+        """Announce `supplier_order_placed` for what is sent again; it is tracked. Once per order and number."""
         purchase = Purchase(shopify_order_id, resent + 1)
         event = purchase.announcement(reship_order_id, Money(reship_cost, currency))
         await self._effects.publish(event, shopify_order_id, "New supplier order announced")

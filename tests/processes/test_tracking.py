@@ -157,6 +157,7 @@ class TestCancelUnsent:
         await ship(bench, SECOND, complete=False)
         found = await bench.tracking.cancel_unsent(bench.id, "cj", reference(bench), known)
         assert found == ShipmentFound(Shipment((FIRST,), news=False, complete=False, cancelled=False))
+        assert (await bench.timeline())[-1] == f"cj sends nothing more of {reference(bench)}"
         found = await bench.tracking.cancel_unsent(bench.id, "cj", reference(bench), await ask(bench))
         assert found.shipment is not None
         assert (found.shipment.cancelled, len(found.shipment.parcels)) == (True, 3)
